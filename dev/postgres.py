@@ -57,10 +57,8 @@ class Postgres:
     def running(self) -> bool:
         """Return whether the postmaster of this very data folder lives."""
         pid = self._recorded_pid()
-        if pid is None or processes.start_time(pid) is None:
-            return False
         # A reused pid is alive too, but does not live in our data folder.
-        return not processes.PROC.is_dir() or pid in self._living()
+        return pid is not None and processes.lives_in(pid, self.data)
 
     def start(self) -> None:
         """Start the cluster, creating it on first use; raises DevError with the log's last lines when it refuses.

@@ -36,6 +36,11 @@ def living_in(folder: Path, name: str) -> list[int]:
     return [pid for pid in _pids() if _link(pid, "cwd") == str(folder) and name in _name(pid)]
 
 
+def lives_in(pid: int, folder: Path) -> bool:
+    """Return whether `pid` lives, with `folder` as its working directory as far as the system tells."""
+    return start_time(pid) is not None and (not PROC.is_dir() or _link(pid, "cwd") == str(folder))
+
+
 def marked(marker: str) -> list[int]:
     """Return the processes that were started with `marker` (NAME=value) in their environment."""
     wanted = marker.encode()
@@ -54,7 +59,12 @@ def wait_until(true: Callable[[], bool], seconds: float, pause: Callable[[float]
     return True
 
 
-def end(pids: Iterable[int], seconds: float = 10, sig: signal.Signals = signal.SIGTERM) -> None:
+def end(
+    pids: Iterable[int],
+    seconds: float = 10,
+    sig: signal.Signals = signal.SIGTERM,
+    pause: Callable[[float], object] = time.sleep,
+) -> None:
     """Ask the processes to stop, wait, and kill those that are still there after `seconds`.
 
     Each is followed by pid and start time, so that a successor with the same pid is left alone.
@@ -65,7 +75,7 @@ def end(pids: Iterable[int], seconds: float = 10, sig: signal.Signals = signal.S
         for pid in living:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, step)
-        if wait_until(lambda: not any(start_time(pid) == started for pid, started in known.items()), limit):
+        if wait_until(lambda: not any(start_time(pid) == started for pid, started in known.items()), limit, pause):
             return
 
 
@@ -83,6 +93,12 @@ def tie_to_parent(sig: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
             os._exit(1)
 
     return tie
+
+
+def tie_to_make() -> None:
+    """Be told to stop when the `make` that started this process is killed. Started by hand, nothing changes."""
+    if "MAKELEVEL" in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def free_port() -> int:

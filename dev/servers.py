@@ -4,7 +4,9 @@
 folder, and each user of it holds a shared lock on `users.lock` there for as long as it runs. Whoever leaves last stops
 the server, so it does not matter who started it; a killed user lets go of its lock by dying.
 
-    python -m dev.servers exec -- COMMAND …     runs COMMAND with the servers up and their addresses in its environment
+    python -m dev.servers exec -- COMMAND …     runs COMMAND with the servers up, and their addresses and the other
+                                                variables of development in its environment
+    python -m dev.servers stop                  stops what a killed user left running; refuses while somebody uses it
 """
 
 import fcntl
@@ -12,13 +14,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from .postgres import Postgres
-from .state import DevError, locked, state_folder
+from .state import DevError, development, locked, state_folder
 from .valkey import Valkey
 
 Say = Callable[[str], None]
@@ -41,17 +43,21 @@ class Server(Protocol):
 KINDS: dict[str, Callable[[Path], Server]] = {"DATABASE_URL": Postgres, "REDIS_URL": Valkey}
 
 
+def own_servers() -> dict[str, Server]:
+    """Return the servers that are ours to run, by the variable that would name another one instead."""
+    return {variable: kind(state_folder()) for variable, kind in KINDS.items() if not os.environ.get(variable)}
+
+
 @contextmanager
-def servers(say: Say = lambda line: None) -> Iterator[dict[str, str]]:
+def servers(say: Say = lambda line: None, own: Mapping[str, Server] | None = None) -> Iterator[dict[str, str]]:
     """Yield the addresses of running servers as environment variables, and let go of the servers afterwards.
 
     Raises DevError when a server cannot be found or started.
     """
+    own = own_servers() if own is None else own
     with ExitStack() as stack:
-        addresses = {}
-        for variable, kind in KINDS.items():
-            addresses[variable] = os.environ.get(variable) or stack.enter_context(shared(kind(state_folder()), say))
-        yield addresses
+        addresses = {variable: stack.enter_context(shared(server, say)) for variable, server in own.items()}
+        yield {variable: addresses.get(variable) or os.environ[variable] for variable in KINDS}
 
 
 @contextmanager
@@ -71,15 +77,22 @@ def shared(server: Server, say: Say = lambda line: None) -> Iterator[str]:
                     server.stop()
 
 
-def revive(say: Say) -> None:
-    """Start again those of our servers that died, at their old addresses. For a user of the servers, between two looks."""
-    for variable, kind in KINDS.items():
-        if os.environ.get(variable):
-            continue
-        server = kind(state_folder())
+def revive(own: Mapping[str, Server], say: Say) -> None:
+    """Start those that died again, at their old addresses. For a user of the servers that lives long."""
+    for server in own.values():
         if not server.running():
             with locked(server.folder / "change.lock"):
                 _ensure(server, say)
+
+
+def stop_unused(own: Mapping[str, Server]) -> None:
+    """Stop the servers that run although nobody uses them. Raises DevError when somebody does."""
+    for server in own.values():
+        with locked(server.folder / "change.lock"):
+            if not _unused(server):
+                raise DevError(f"{server.title} is in use: stop make run, make test and the like first.")
+            if server.running():
+                server.stop()
 
 
 def _ensure(server: Server, say: Say) -> None:
@@ -113,7 +126,7 @@ def run_command(command: Sequence[str]) -> int:
         signal.signal(number, pass_on)
     with servers() as addresses:
         if not received:
-            child = subprocess.Popen(command, env={**os.environ, **addresses})
+            child = subprocess.Popen(command, env={**development(), **os.environ, **addresses})
             if received:
                 child.terminate()
             child.wait()
@@ -124,14 +137,18 @@ def run_command(command: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve the command line and return the exit status."""
-    if len(arguments) < 3 or arguments[:2] != ["exec", "--"]:
-        print("usage: python -m dev.servers exec -- COMMAND …", file=sys.stderr)
-        return 2
     try:
-        return run_command(arguments[2:])
+        match arguments:
+            case ["exec", "--", _, *_]:
+                return run_command(arguments[2:])
+            case ["stop"]:
+                stop_unused(own_servers())
+                return 0
     except (DevError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
+    print("usage: python -m dev.servers exec -- COMMAND … | stop", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ def remembered(file: Path, generate: Callable[[], str]) -> str:
     return file.read_text().strip()
 
 
+def development() -> dict[str, str]:
+    """Return what the service reads from its environment besides the servers' addresses, for this machine only."""
+    secret = remembered(state_folder() / "secret-key", lambda: secrets.token_urlsafe(48))
+    return {"ENVIRONMENT": "development", "SECRET_KEY": secret}
+
+
 def write_private(file: Path, text: str) -> None:
     """Write `text` to `file`, which only its owner can read from its first byte on."""
     file.unlink(missing_ok=True)

@@ -68,13 +68,11 @@ class Valkey:
         subprocess.run([program, configuration], stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     def _pid(self) -> int | None:
-        if processes.PROC.is_dir():
-            return next(iter(processes.living_in(self.folder, "-server")), None)
         try:
             pid = int(self._pid_file.read_text())
         except (OSError, ValueError):
-            return None
-        return pid if processes.start_time(pid) else None
+            return next(iter(processes.living_in(self.folder, "-server")), None)
+        return pid if processes.lives_in(pid, self.folder) else None
 
     def _answers(self) -> bool:
         try:

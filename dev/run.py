@@ -1,0 +1,171 @@
+"""What `make run` does after the installation: servers, migrations, demo data, web, worker, beat.
+
+One supervisor per checkout. Ctrl-C, SIGTERM and SIGHUP stop everything; a killed supervisor takes its children along,
+and what survives even that is ended at the next start.
+"""
+
+import contextlib
+import fcntl
+import http.client
+import os
+import secrets
+import string
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import processes
+from .children import Child, Children, Interrupts, Stopped
+from .servers import own_servers, revive, servers
+from .state import PROJECT, DevError, development, remembered, state_folder
+
+HOST = "127.0.0.1"
+BIN = Path(sys.executable).parent
+LOOK_SECONDS = 2.0
+HEALTH_SECONDS = 60.0
+
+
+def main() -> int:
+    """Run the service until a signal stops it, and return the exit status."""
+    processes.tie_to_make()
+    with Interrupts() as interrupts:
+        try:
+            with _only_run(state_folder(), _port()) as port:
+                _run(port, interrupts)
+        except Stopped:
+            say("Stopped.")
+        except DevError as error:
+            say(str(error))
+            return 1
+    return 0
+
+
+def say(line: str) -> None:
+    """Print a line now. The terminal may be gone (SIGHUP): that must not keep anything running."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
+
+
+def programs(port: int, state: Path) -> list[Child]:
+    """Return what runs, in the order it starts."""
+    celery = [str(BIN / "celery"), "-A", "config"]
+    web = [str(BIN / "granian"), "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "2"]
+    web += ["--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "--access-log", "config.wsgi:application"]
+    # Nobody to talk to but this one worker: mingle and gossip only delay the start.
+    worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
+    beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(state / "beat-schedule")]
+    return [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
+
+
+def demo() -> dict[str, str]:
+    """Return the demo login and key of this machine, for `manage.py load_demo`."""
+    state = state_folder()
+    letters = string.ascii_lowercase + string.digits
+    return {
+        "FLORIN_DEMO_PASSWORD": remembered(state / "demo-password", lambda: secrets.token_urlsafe(12)),
+        "FLORIN_DEMO_API_KEY": remembered(
+            state / "demo-api-key",
+            lambda: f"flr_{''.join(secrets.choice(letters) for _ in range(8))}_{secrets.token_urlsafe(32)}",
+        ),
+    }
+
+
+def _port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise DevError(f"PORT is {text!r}: write a number from 1 to 65535.")
+    return int(text)
+
+
+@contextmanager
+def _only_run(state: Path, port: int) -> Iterator[int]:
+    if os.environ.get("ENVIRONMENT", "development") != "development":
+        raise DevError(
+            "ENVIRONMENT is not development: make run loads demo data, and is for a developer's machine only."
+        )
+    with state.joinpath("run.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise DevError(
+                f"make run is already running in this folder ({lock.read().strip()}): stop it first."
+            ) from None
+        Children(state, {}, say).end_left_overs()
+        if not processes.port_is_free(port):
+            raise DevError(
+                f"Port {port} is in use by another program: stop it, or choose another: make run PORT={port + 1}"
+            )
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, http://{HOST}:{port}/")
+        lock.flush()
+        yield port
+
+
+def _run(port: int, interrupts: Interrupts) -> None:
+    state = state_folder()
+    own = own_servers()
+    say("Servers: " + (", ".join(server.title for server in own.values()) or "those of the environment"))
+    with servers(say, own) as addresses:
+        environment = {**development(), **demo(), **os.environ, **addresses}
+        children = Children(state, environment, say)
+        try:
+            python = str(BIN / "python")
+            for step, command in (("Migrations", "migrate"), ("Demo data", "load_demo")):
+                say(step)
+                children.run(command, [python, "manage.py", command], interrupts)
+            say("Web, worker and beat")
+            for child in programs(port, state):
+                children.add(child)
+            _wait_for_health(port, children, interrupts)
+            say(_welcome(port, environment))
+            while True:
+                interrupts.pause(LOOK_SECONDS)
+                children.look_after()
+                revive(own, say)
+        except Stopped:
+            say("\nStopping …")
+            raise
+        finally:
+            children.stop(interrupts)
+
+
+def _wait_for_health(port: int, children: Children, interrupts: Interrupts) -> None:
+    def healthy() -> bool:
+        children.look_after()
+        return _answers(port)
+
+    if not processes.wait_until(healthy, HEALTH_SECONDS, interrupts.pause):
+        raise DevError(
+            f"http://{HOST}:{port}/health did not answer 200 within {HEALTH_SECONDS:.0f} s: see .florin/logs."
+        )
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _welcome(port: int, environment: Mapping[str, str]) -> str:
+    address = f"http://{HOST}:{port}"
+    logs = os.path.relpath(state_folder() / "logs", PROJECT)
+    return f"""
+Florin is running.
+
+  Admin      {address}/admin/      user demo, password {environment["FLORIN_DEMO_PASSWORD"]}
+  API docs   {address}/api/docs/
+  API key    {environment["FLORIN_DEMO_API_KEY"]}
+  Logs       {logs}/
+  Stop       Ctrl-C
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
