@@ -1,0 +1,203 @@
+"""`make run` comes up, says where, restarts what dies and leaves nothing behind, however it ends."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev import processes
+from tests.dev.standin import Project, eventually, finish, kill, read_until
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
+LAST_LINE = "Ctrl-C"
+
+
+@pytest.fixture
+def running(project: Project) -> Iterator["subprocess.Popen[str]"]:
+    process = project.start("dev.run")
+    read_until(process, LAST_LINE)
+    yield process
+    if process.poll() is None:
+        finish(process, signal.SIGKILL)
+
+
+class TestItComesUp:
+    def test_says_where_and_stops_without_a_trace(self, project: Project) -> None:
+        process = project.start("dev.run")
+
+        shown = read_until(process, LAST_LINE)
+        was_healthy = project.healthy()
+        status, rest = finish(process, signal.SIGINT)
+
+        assert was_healthy
+        assert f"http://127.0.0.1:{project.port}/admin/" in shown
+        assert re.search(r"user demo, password \S{16}\n", shown)
+        assert re.search(r"API key    flr_[a-z0-9]{8}_[A-Za-z0-9_-]{43}\n", shown)
+        assert (status, rest.split()[-1]) == (0, "Stopped.")
+        assert project.processes() == []
+
+    def test_secrets_stay_the_same_and_private(self, project: Project) -> None:
+        kept = ("demo-password", "demo-api-key", "secret-key")
+        texts = []
+        for _ in range(2):
+            process = project.start("dev.run")
+            read_until(process, LAST_LINE)
+            finish(process, signal.SIGINT)
+            texts.append([project.state.joinpath(name).read_text() for name in kept])
+
+        assert texts[0] == texts[1]
+        assert {stat.S_IMODE(project.state.joinpath(name).stat().st_mode) for name in kept} == {0o600}
+
+    @pytest.mark.faults
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    def test_other_signals_stop_it_too(
+        self, project: Project, running: "subprocess.Popen[str]", number: signal.Signals
+    ) -> None:
+        status, _ = finish(running, number)
+
+        assert status == 0
+        assert project.processes() == []
+
+    @pytest.mark.faults
+    def test_a_signal_while_it_starts_stops_it(self, project: Project) -> None:
+        process = project.start("dev.run")
+        read_until(process, "Migrations")
+
+        status, _ = finish(process, signal.SIGTERM)
+
+        assert status == 0
+        assert project.processes() == []
+
+
+class TestItCannotStart:
+    def test_a_port_in_use_is_one_line(self, project: Project) -> None:
+        with socket.create_server(("127.0.0.1", project.port)):
+            status, output = project.run("dev.run")
+
+        assert status == 1
+        assert output.count("\n") == 1
+        assert output.startswith(f"Port {project.port} is in use by another program")
+        assert not project.state.joinpath("postgres").exists()
+
+    def test_a_second_one_is_one_line(self, project: Project, running: "subprocess.Popen[str]") -> None:
+        status, output = project.run("dev.run", PORT=str(processes.free_port()))
+
+        assert status == 1
+        assert output.count("\n") == 1
+        assert f"already running in this folder (process {running.pid}, http://127.0.0.1:{project.port}/)" in output
+        assert project.healthy()
+
+    @pytest.mark.parametrize(("name", "value"), [("PORT", "http"), ("PORT", "70000"), ("ENVIRONMENT", "production")])
+    def test_a_senseless_environment_is_one_line(self, project: Project, name: str, value: str) -> None:
+        status, output = project.run("dev.run", **{name: value})
+
+        assert status == 1
+        assert len(output.splitlines()) == 1
+        assert output.startswith(name)
+
+    def test_a_failing_migration_is_shown(self, project: Project) -> None:
+        status, output = project.run("dev.run", STANDIN_MIGRATE="3")
+
+        assert status == 1
+        assert "migrate failed" in output
+        assert output.rstrip().endswith("manage.py migrate")
+        assert project.processes() == []
+
+    @pytest.mark.faults
+    def test_a_web_server_that_cannot_live_ends_it_with_the_reason(self, project: Project) -> None:
+        status, output = project.run("dev.run", STANDIN_WEB="no such table")
+
+        assert status == 1
+        assert "RuntimeError: no such table" in output
+        assert project.processes() == []
+
+
+class TestSomethingDies:
+    def test_a_dead_worker_is_started_again(self, project: Project, running: "subprocess.Popen[str]") -> None:
+        assert eventually(lambda: bool(project.processes("config worker")))
+
+        kill(project.processes("config worker"))
+
+        assert "worker was ended by SIGKILL" in read_until(running, "starting it again")
+        assert eventually(lambda: bool(project.processes("config worker")))
+        finish(running, signal.SIGINT)
+        assert project.processes() == []
+
+    def test_a_killed_database_is_started_again(self, project: Project, running: "subprocess.Popen[str]") -> None:
+        kill(project.processes("bin/postgres -D"))
+
+        read_until(running, "PostgreSQL started")
+        finish(running, signal.SIGINT)
+        assert project.processes() == []
+
+    def test_a_killed_supervisor_takes_its_children_along(
+        self, project: Project, running: "subprocess.Popen[str]"
+    ) -> None:
+        kill([running.pid])
+        finish(running)
+
+        assert eventually(lambda: not project.processes("config"))
+        status, _ = project.run("dev.servers", "stop")
+        assert status == 0
+        assert project.processes() == []
+
+    def test_what_survives_even_that_is_ended_at_the_next_start(
+        self, project: Project, running: "subprocess.Popen[str]"
+    ) -> None:
+        leaders = [int(line.split()[0]) for line in project.state.joinpath("children").read_text().splitlines()]
+        alive = [pid for pid in leaders if processes.start_time(pid)]
+        kill([running.pid])
+        # Stopped, they cannot act on the signal that the supervisor's death sends them.
+        for pid in alive:
+            os.kill(pid, signal.SIGSTOP)
+        kill(alive)
+        finish(running)
+
+        again = project.start("dev.run")
+        read_until(again, LAST_LINE)
+        finish(again, signal.SIGINT)
+
+        assert project.processes() == []
+
+    def test_a_stranger_with_a_recorded_pid_is_left_alone(self, project: Project) -> None:
+        project.state.mkdir()
+        stranger = subprocess.Popen(["sleep", "60"])
+        project.state.joinpath("children").write_text(f"{stranger.pid} 1\n")
+
+        process = project.start("dev.run")
+        read_until(process, LAST_LINE)
+        finish(process, signal.SIGINT)
+
+        assert stranger.poll() is None
+        stranger.kill()
+        stranger.wait()
+
+    @pytest.mark.faults
+    def test_everything_killed_at_once_recovers(self, project: Project, running: "subprocess.Popen[str]") -> None:
+        kill([running.pid])
+        kill(project.processes())
+        finish(running)
+
+        again = project.start("dev.run")
+        read_until(again, LAST_LINE)
+
+        assert project.healthy()
+        finish(again, signal.SIGINT)
+        assert project.processes() == []
+
+
+class TestAnOrdinaryUser:
+    def test_runs_it_below_a_private_folder(self, project_of_nobody: Project) -> None:
+        process = project_of_nobody.start("dev.run")
+
+        read_until(process, LAST_LINE)
+
+        assert project_of_nobody.healthy()
+        finish(process, signal.SIGINT)
+        assert project_of_nobody.processes() == []
