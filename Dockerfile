@@ -29,4 +29,5 @@ connection.request('GET', '/health', headers={'Host': host, 'X-Forwarded-Proto':
 raise SystemExit(connection.getresponse().status != 200)"]
 
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
-     "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "config.wsgi:application"]
+     "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "8", \
+     "config.wsgi:application"]

@@ -51,7 +51,9 @@ def programs(port: int, state: Path) -> list[Child]:
     """Return what runs, in the order it starts."""
     celery = [str(BIN / "celery"), "-A", "config"]
     web = [str(BIN / "granian"), "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "2"]
-    web += ["--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "--access-log", "config.wsgi:application"]
+    web += ["--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "--access-log"]
+    # A web worker that is told to stop before it listens for that never stops by itself.
+    web += ["--workers-kill-timeout", "3", "config.wsgi:application"]
     # Nobody to talk to but this one worker: mingle and gossip only delay the start.
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
     beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(state / "beat-schedule")]
