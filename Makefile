@@ -63,8 +63,8 @@ shell: .venv/installed ## Open a Python shell on the development database
 
 .PHONY: requirements
 requirements: .venv/installed ## Pin requirements*.in into requirements*.txt
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 .PHONY: clean
 clean: ## Remove the virtual environment, caches and the development database
