@@ -21,7 +21,6 @@ from .servers import own_servers, revive, servers
 from .state import PROJECT, DevError, development, remembered, state_folder
 
 HOST = "127.0.0.1"
-BIN = Path(sys.executable).parent
 LOOK_SECONDS = 2.0
 HEALTH_SECONDS = 60.0
 
@@ -49,8 +48,20 @@ def say(line: str) -> None:
 
 def programs(port: int, state: Path) -> list[Child]:
     """Return what runs, in the order it starts."""
-    celery = [str(BIN / "celery"), "-A", "config"]
-    web = [str(BIN / "granian"), "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "2"]
+    celery = [sys.executable, "-m", "celery", "-A", "config"]
+    web = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "2",
+    ]
     web += ["--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "--access-log"]
     # A web worker that is told to stop before it listens for that never stops by itself.
     web += ["--workers-kill-timeout", "3", "config.wsgi:application"]
@@ -113,10 +124,9 @@ def _run(port: int, interrupts: Interrupts) -> None:
         environment = {**development(), **demo(), **os.environ, **addresses}
         children = Children(state, environment, say)
         try:
-            python = str(BIN / "python")
             for step, command in (("Migrations", "migrate"), ("Demo data", "load_demo")):
                 say(step)
-                children.run(command, [python, "manage.py", command], interrupts)
+                children.run(command, [sys.executable, "manage.py", command], interrupts)
             say("Web, worker and beat")
             for child in programs(port, state):
                 children.add(child)

@@ -39,7 +39,7 @@ class TestServersAreUpForOneCommand:
         assert status == 7
 
     def test_a_signal_reaches_it_and_still_leaves_no_process(self, project: Project) -> None:
-        command = project.start(*WAIT)
+        command = project.start("dev.servers", "exec", "--", "sh", "-c", "echo up; exec sleep 600")
         read_until(command, "up")
 
         status, _ = finish(command, signal.SIGTERM)
