@@ -91,7 +91,7 @@ class Children:
         while process.poll() is None:
             interrupts.pause(5)
         if process.returncode != 0:
-            raise DevError(f"{name} failed. The end of {self._logs / name}.log:\n{self._tail(name)}")
+            raise DevError(f"{name} failed. The end of {self._logs / name}.log:\n{self.tail(name)}")
 
     def add(self, child: Child) -> None:
         """Start `child` and keep it running from now on."""
@@ -115,6 +115,10 @@ class Children:
         processes.end(self._living(), sig=signal.SIGKILL)
         self._record.unlink(missing_ok=True)
 
+    def tail(self, name: str) -> str:
+        """Return the last lines that `name` wrote."""
+        return "\n".join(self._logs.joinpath(f"{name}.log").read_text(errors="replace").splitlines()[-15:])
+
     def _start(self, child: Child, mode: str = "ab") -> None:
         child.process = self._launch(child.name, child.command, mode)
         child.started_at = time.monotonic()
@@ -127,7 +131,7 @@ class Children:
         if child.vital and child.quick_deaths >= QUICK_DEATHS:
             raise DevError(
                 f"{child.name} {how} {QUICK_DEATHS} times at once. The end of {self._logs / child.name}.log:\n"
-                + self._tail(child.name)
+                + self.tail(child.name)
             )
         back_off = min(2.0**child.quick_deaths, LONGEST_BACK_OFF) if quick else 0.0
         self._say(f"{child.name} {how}; starting it again" + (f" in {back_off:.0f} s" if back_off else ""))
@@ -159,9 +163,6 @@ class Children:
             pid, _, started = line.partition(" ")
             if processes.start_time(int(pid)) == started:
                 yield int(pid)
-
-    def _tail(self, name: str) -> str:
-        return "\n".join(self._logs.joinpath(f"{name}.log").read_text(errors="replace").splitlines()[-15:])
 
 
 def _how(status: int) -> str:

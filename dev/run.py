@@ -144,23 +144,27 @@ def _run(port: int, interrupts: Interrupts) -> None:
 
 
 def _wait_for_health(port: int, children: Children, interrupts: Interrupts) -> None:
+    answer = ""
+
     def healthy() -> bool:
+        nonlocal answer
         children.look_after()
-        return _answers(port)
+        answer = _answer(port)
+        return answer == "200"
 
     if not processes.wait_until(healthy, HEALTH_SECONDS, interrupts.pause):
         raise DevError(
-            f"http://{HOST}:{port}/health did not answer 200 within {HEALTH_SECONDS:.0f} s: see .florin/logs."
+            f"GET /health was to answer 200, but after {HEALTH_SECONDS:.0f} s: {answer}\n{children.tail('web')}"
         )
 
 
-def _answers(port: int) -> bool:
+def _answer(port: int) -> str:
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        return str(connection.getresponse().status)
+    except (OSError, http.client.HTTPException) as error:
+        return str(error)
     finally:
         connection.close()
 
