@@ -35,7 +35,9 @@ class Interrupts:
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for number in (*STOPPING, signal.SIGCHLD):
-            signal.signal(number, lambda *_: None)
+            # nohup says by this that the terminal's end is not ours.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)
         return self
 
     def __exit__(

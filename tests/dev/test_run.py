@@ -147,6 +147,21 @@ class TestSomethingDies:
         assert status == 0
         assert project.processes() == []
 
+    def test_a_killed_make_takes_the_supervisor_along(self, project: Project) -> None:
+        make = subprocess.Popen(
+            ["sh", "-c", '"$1" -m dev.run; true', "sh", *project.python],
+            cwd=project.folder,
+            env={**project.environment, "MAKELEVEL": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        read_until(make, LAST_LINE)
+
+        _, rest = finish(make, signal.SIGKILL)
+
+        assert rest.rstrip().endswith("Stopped.")
+        assert eventually(lambda: project.processes() == [])
+
     def test_what_survives_even_that_is_ended_at_the_next_start(
         self, project: Project, running: "subprocess.Popen[str]"
     ) -> None:

@@ -1,0 +1,1 @@
+"""Money and the outside world: payments, webhooks, reconciliation. Imports subscriptions and credits."""

@@ -1,0 +1,204 @@
+"""Every setting, from the environment. The table in README.md names the variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# development relaxes what only a browser on this machine needs; nothing of the ledger depends on it.
+ENVIRONMENT = env.text("ENVIRONMENT", "production", choices=("production", "development"))
+DEVELOPMENT = ENVIRONMENT == "development"
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEVELOPMENT else "")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "pgtrigger",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "credits",
+    "config",
+]
+
+MIDDLEWARE = [
+    "credits.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------------
+# The limits keep a stuck session from holding an account's lock: DESIGN of the lock order in docs/decisions/0003.
+SESSION_LIMITS = "-c lock_timeout=2s -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s"
+_database = env.database("DATABASE_URL")
+DATABASES = {
+    "default": {
+        "ENGINE": "config.postgresql",
+        **_database,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "application_name": "florin",
+            "connect_timeout": "5",
+            "options": SESSION_LIMITS,
+            "server_side_binding": True,
+            "prepare_threshold": 3,
+            **_database["OPTIONS"],  # type: ignore[dict-item]
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Valkey or Redis: rate limits, Celery's broker. No credit depends on it. ------------------------------------------
+REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss"))
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    }
+}
+
+# --- The clock --------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "expire-lots": {"task": "credits.tasks.expire_lots", "schedule": 60.0},
+    "time-out-holds": {"task": "credits.tasks.time_out_holds", "schedule": 60.0},
+    "audit-books": {"task": "credits.tasks.audit_books", "schedule": 24 * 3600.0},
+}
+
+# --- The API ----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["credits.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["credits.api.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["credits.api.limits.KeyRateThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["credits.api.json.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["credits.api.json.JsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "credits.api.json.OneFormat",
+    "DEFAULT_PAGINATION_CLASS": "credits.api.pages.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "credits.api.schema.Schema",
+    "EXCEPTION_HANDLER": "credits.api.problems.answer",
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_VERSIONING_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
+    "DATETIME_FORMAT": "iso-8601",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Florin",
+    "DESCRIPTION": "Prepaid credits: accounts, movements, lots and holds.",
+    "VERSION": (BASE_DIR / "CHANGELOG.md").read_text().split("## ", 1)[1].split(" ", 1)[0].strip(),
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AccountStatusEnum": "credits.models.accounts.AccountStatus",
+        "HoldStatusEnum": "credits.models.holds.HoldStatus",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "credits.api.schema.add_common_answers",
+    ],
+}
+
+# --- Florin -----------------------------------------------------------------------------------------------------------
+# The unit meant where a caller of the native API names none.
+DEFAULT_UNIT = env.text("DEFAULT_UNIT", "credits")
+# Requests a minute for a key that has no limit of its own; 0 is no limit.
+RATE_LIMIT_PER_MINUTE = env.whole("RATE_LIMIT_PER_MINUTE", 0)
+# How long a hold lasts when its caller does not say, and at the most.
+HOLD_SECONDS = env.whole("HOLD_SECONDS", 900, least=1)
+HOLD_SECONDS_MAX = env.whole("HOLD_SECONDS_MAX", 30 * 24 * 3600, least=1)
+
+# --- People, security, static files -----------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = True
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY", False) else None
+SECURE_SSL_REDIRECT = env.flag("HTTPS_REDIRECT", not DEVELOPMENT)
+SECURE_HSTS_SECONDS = env.whole("HSTS_SECONDS", 0 if DEVELOPMENT else 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEVELOPMENT
+SECURE_HSTS_PRELOAD = not DEVELOPMENT
+SESSION_COOKIE_SECURE = not DEVELOPMENT
+CSRF_COOKIE_SECURE = not DEVELOPMENT
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+# The API refuses larger bodies itself with a 413; this bounds forms of the admin.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEVELOPMENT
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEVELOPMENT
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

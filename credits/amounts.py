@@ -1,0 +1,25 @@
+"""Amounts as JSON: numbers that say exactly what the Decimal says."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+
+def number(amount: Decimal) -> int | orjson.Fragment:
+    """Return an amount as the JSON number that says it exactly: 50, 99.75, 0.000125."""
+    if amount == (whole := int(amount)):
+        return whole
+    return orjson.Fragment(f"{amount:f}".rstrip("0").encode())
+
+
+def plain(value: Any) -> Any:
+    """Say for orjson what it does not know: a Decimal is a number, anything else its text."""
+    return number(value) if isinstance(value, Decimal) else str(value)
+
+
+def say(amount: Decimal) -> str:
+    """Return an amount as text for people: 50, 99.75, 0.000125."""
+    return f"{amount:f}".rstrip("0").rstrip(".") if amount % 1 else f"{amount:.0f}"

@@ -1,0 +1,113 @@
+"""What every writing address does: say who acts, do it once, and answer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from credits import queries, refusals, units
+from credits.api.json import canonical, dumps
+from credits.api.problems import MEDIA_TYPE, of_refusal
+from credits.plan import Actor, Memo, Owner
+from credits.services.once import Answer, Once, Replay
+
+T = TypeVar("T")
+Act = Callable[[Once | None], T]
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def actor(request: Request) -> Actor:
+    """Return the API key as the one who acts."""
+    return Actor("key", str(request.auth.id), request.auth.name)
+
+
+def memo(request: Request, asked: Mapping[str, Any], **said: Any) -> Memo:
+    """Return who asks and why, from a request's body; ``said`` stands in for what the body does not name."""
+    metadata = asked.get("metadata") or {}
+    if asked.get("ticket"):
+        metadata = {**metadata, "ticket": asked["ticket"]}
+    return Memo(
+        actor=actor(request),
+        feature=asked.get("feature", ""),
+        description=asked.get("description", ""),
+        reason=asked.get("reason", ""),
+        reference_type=asked.get("reference_type", ""),
+        reference_id=asked.get("reference_id", ""),
+        metadata=metadata,
+        request_id=request.META["florin.request_id"],
+        **said,
+    )
+
+
+def named_unit(request: Request) -> str | None:
+    """Return the unit that ``?unit=`` names. Raises InvalidField for one that does not exist."""
+    unit = request.query_params.get("unit")
+    if unit is not None:
+        check_unit(unit)
+    return unit
+
+
+def check_unit(unit: str) -> None:
+    """Raise InvalidField for a unit that does not exist."""
+    if "\0" in unit or len(unit) > 20:
+        raise refusals.InvalidField("unit", "There is no such unit.")
+    units.decimal_places(unit)
+
+
+def for_owner(request: Request, external_id: str, act: Callable[[Owner], T]) -> T:
+    """Do something with an owner's account in the unit the request names, else the service's own, else its only one."""
+    unit = named_unit(request)
+    owner = Owner(external_id, unit or settings.DEFAULT_UNIT)
+    try:
+        return act(owner)
+    except refusals.UnknownAccount:
+        if unit is not None or "\0" in external_id:
+            raise
+        only = queries.owner_of(external_id)
+        if only == owner:
+            raise
+        return act(only)
+
+
+def perform(request: Request, act: Act[T], show: Callable[[T], Any], *, status: int = 201) -> Response:
+    """Do a write, once for its Idempotency-Key, and answer with what ``show`` makes of its result.
+
+    A repeated request gets the first one's answer to the letter, with ``Idempotency-Replayed: true``.
+    """
+    once = _once(request, lambda result: Answer(status, dumps(show(result)).decode()))
+    try:
+        result = act(once)
+    except Replay as replay:
+        media_type = "application/json" if replay.answer.status < 400 else MEDIA_TYPE
+        return Response(
+            replay.answer.body.encode(),
+            status=replay.answer.status,
+            headers={"Idempotency-Replayed": "true"},
+            content_type=media_type,
+        )
+    if once is not None and once.answer is not None:
+        return Response(once.answer.body.encode(), status=status)
+    return Response(show(result), status=status)
+
+
+def _once(request: Request, answer_to: Callable[[Any], Answer]) -> Once | None:
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise refusals.InvalidField("Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
+    asked = canonical([request.method, request.path_info, request.META.get("QUERY_STRING", ""), request.data])
+    return Once(
+        owner=request.auth.owner,
+        key=key,
+        fingerprint=hashlib.sha256(asked).hexdigest(),
+        answer_to=answer_to,
+        refusal_to=lambda refusal: Answer(refusal.status, dumps(of_refusal(refusal)).decode()),
+    )

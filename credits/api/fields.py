@@ -1,0 +1,166 @@
+"""Serializer fields for what every request shares: amounts, ids, texts, metadata."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from credits.amounts import plain
+from credits.models.fields import MAX_AMOUNT
+
+MAX_METADATA_BYTES = 16 * 1024
+MAX_METADATA_DEPTH = 8
+MAX_DIGITS = 40
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": int(MAX_AMOUNT)})
+class AmountField(serializers.Field[Decimal, Any, Any, Any]):
+    """An amount greater than zero, exact. Numbers and numeric text are taken; true, NaN and Infinity are not."""
+
+    default_error_messages = {
+        "invalid": "A number is required.",
+        "not_finite": "The amount must be a finite number.",
+        "not_positive": "The amount must be greater than zero.",
+        "zero": "The amount must not be zero.",
+        "negative": "The amount must not be negative.",
+        "too_large": f"The amount must not exceed {MAX_AMOUNT:f}.",
+        "too_fine": "The amount has too many digits.",
+    }
+    sign = "positive"
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """Return the amount as a Decimal. How fine it may be is the unit's to say."""
+        if isinstance(data, bool) or not isinstance(data, int | Decimal | str) or data == "":
+            self.fail("invalid")
+        try:
+            amount = Decimal(data)
+        except InvalidOperation:
+            self.fail("invalid")
+        if not amount.is_finite():
+            self.fail("not_finite")
+        if amount.adjusted() > MAX_DIGITS:
+            self.fail("too_large" if amount > 0 else self._refused_below_zero())
+        if len(amount.as_tuple().digits) > MAX_DIGITS or amount.adjusted() < -MAX_DIGITS:
+            self.fail("too_fine")
+        self.check_sign(amount)
+        if abs(amount) > MAX_AMOUNT:
+            self.fail("too_large")
+        return amount
+
+    def to_representation(self, value: Decimal) -> Any:
+        """Return the amount as it is printed."""
+        return value
+
+    def check_sign(self, amount: Decimal) -> None:
+        """Refuse an amount on the wrong side of zero."""
+        if self.sign == "positive" and amount <= 0:
+            self.fail("not_positive")
+        if self.sign == "any" and amount == 0:
+            self.fail("zero")
+        if self.sign == "not negative" and amount < 0:
+            self.fail("negative")
+
+    def _refused_below_zero(self) -> str:
+        return {"positive": "not_positive", "not negative": "negative", "any": "too_large"}[self.sign]
+
+
+@extend_schema_field({"type": "number", "minimum": -int(MAX_AMOUNT), "maximum": int(MAX_AMOUNT)})
+class DifferenceField(AmountField):
+    """An amount that may be negative, but not zero."""
+
+    sign = "any"
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "maximum": int(MAX_AMOUNT)})
+class ZeroOrMoreField(AmountField):
+    """An amount that may be zero."""
+
+    sign = "not negative"
+
+
+class TextField(serializers.CharField):
+    """Text kept as it was sent. NUL and lone surrogates are refused, as PostgreSQL cannot keep them."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        kwargs.setdefault("trim_whitespace", False)
+        super().__init__(max_length=max_length, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text. A number is not taken for one."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class OwnerIdField(TextField):
+    """The caller's own id for the owner of an account."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=255, **kwargs)
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True, "maxProperties": 100})
+class MetadataField(serializers.Field[dict[str, Any], Any, Any, Any]):
+    """A JSON object of the caller's own: at most 16 kB, 8 levels deep, without NUL."""
+
+    default_error_messages = {
+        "invalid": "A JSON object is required.",
+        "too_deep": f"Metadata may be at most {MAX_METADATA_DEPTH} levels deep.",
+        "too_large": f"Metadata may have at most {MAX_METADATA_BYTES} bytes.",
+        "text": "Metadata may hold no NUL and no lone surrogate.",
+        "number": "Metadata may hold only finite numbers of ordinary size.",
+        "too_many": "Metadata may have at most 100 keys.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("required", False)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Return the object."""
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        if not data:
+            return {}
+        if len(data) > 100:
+            self.fail("too_many")
+        self._check(data, 1)
+        if len(orjson.dumps(data, default=plain)) > MAX_METADATA_BYTES:
+            self.fail("too_large")
+        return data
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return the object as it is."""
+        return value
+
+    def _check(self, value: Any, depth: int) -> None:
+        if depth > MAX_METADATA_DEPTH:
+            self.fail("too_deep")
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                self._check(key, depth)
+                self._check(inner, depth + 1)
+        elif isinstance(value, list):
+            for inner in value:
+                self._check(inner, depth + 1)
+        elif isinstance(value, str):
+            if "\0" in value or not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
+                self.fail("text")
+        elif isinstance(value, Decimal):
+            if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS or len(value.as_tuple().digits) > MAX_DIGITS:
+                self.fail("number")
+        elif isinstance(value, int) and abs(value) >= 2**63:
+            self.fail("number")
+
+
+class RequestSerializer(serializers.Serializer[Any]):
+    """A request's body. Made once for each shape and used for every request: it keeps nothing of them."""
+
+    def read(self, data: Any) -> dict[str, Any]:
+        """Return the validated values. Raises ValidationError naming each field that is wrong."""
+        return dict(self.run_validation(data if data is not None else empty))

@@ -1,0 +1,20 @@
+"""Lists in pages: ?limit= and an opaque ?cursor=, so that a page costs the same however far in it lies."""
+
+from __future__ import annotations
+
+from rest_framework.pagination import CursorPagination
+
+
+class Pages(CursorPagination):
+    """Newest first; ids of transactions, lots and holds grow with time."""
+
+    page_size = 50
+    max_page_size = 500
+    page_size_query_param = "limit"
+    ordering = "-id"
+
+
+class AccountPages(Pages):
+    """Newest first by when they were opened: an account's id is derived from its owner."""
+
+    ordering = ("-created_at", "id")  # type: ignore[assignment]

@@ -1,0 +1,179 @@
+"""The bodies that requests may have."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from rest_framework import serializers
+
+from credits.api.fields import (
+    AmountField,
+    DifferenceField,
+    MetadataField,
+    OwnerIdField,
+    RequestSerializer,
+    TextField,
+    ZeroOrMoreField,
+)
+from credits.models import GrantCategory
+from credits.models.memo import Reason
+
+
+class UnitMixin(RequestSerializer):
+    unit = TextField(max_length=20, required=False, help_text="What the account counts; by default the service's unit.")
+
+
+class MemoMixin(RequestSerializer):
+    description = TextField(max_length=500, required=False, allow_blank=True, help_text="In words, for people.")
+    feature = TextField(max_length=100, required=False, allow_blank=True, help_text="What was used.")
+    reference_type = TextField(
+        max_length=64, required=False, allow_blank=True, help_text="What kind of thing caused it: order, payment."
+    )
+    reference_id = TextField(
+        max_length=255,
+        required=False,
+        allow_blank=True,
+        help_text="Which one. On one account it causes one movement of this kind, for ever.",
+    )
+    metadata = MetadataField(help_text="Your own notes: a JSON object.")
+
+
+class OpenAccountRequest(UnitMixin):
+    external_id = OwnerIdField(required=False, help_text="Your own id for the owner.")
+    user_id = OwnerIdField(required=False, help_text="Dialect A's name for external_id; its unit is USD.")
+    initial_balance = ZeroOrMoreField(required=False, help_text="Credits to begin with.")
+    name = TextField(max_length=255, required=False, allow_blank=True)
+    email = serializers.EmailField(required=False, allow_blank=True)
+    overdraft_limit = ZeroOrMoreField(required=False, help_text="How far below zero it may be spent.")
+    low_balance_threshold = ZeroOrMoreField(required=False, help_text="Warn when the balance falls to this.")
+    time_zone = TextField(max_length=64, required=False, help_text="IANA name; the owner's days begin at its midnight.")
+    metadata = MetadataField()
+
+    def validate_time_zone(self, value: str) -> str:
+        """Refuse a zone the database of zones does not know."""
+        if value not in available_timezones():
+            raise serializers.ValidationError("There is no such time zone.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require one of the two names of the owner's id."""
+        if ("external_id" in attrs) == ("user_id" in attrs):
+            raise serializers.ValidationError({"external_id": ["Send external_id (or user_id, not both)."]})
+        return attrs
+
+
+class ChangeAccountRequest(RequestSerializer):
+    name = TextField(max_length=255, required=False, allow_blank=True)
+    email = serializers.EmailField(required=False, allow_blank=True)
+    overdraft_limit = ZeroOrMoreField(required=False)
+    low_balance_threshold = ZeroOrMoreField(required=False)
+    time_zone = TextField(max_length=64, required=False)
+    metadata = MetadataField()
+
+    validate_time_zone = OpenAccountRequest.validate_time_zone
+
+
+class FreezeRequest(RequestSerializer):
+    reason = TextField(max_length=255, required=False, allow_blank=True, help_text="Why, for support.")
+
+
+class CloseRequest(RequestSerializer):
+    forfeit = serializers.BooleanField(default=False, help_text="Give up what is left.")
+    description = TextField(max_length=500, required=False, allow_blank=True)
+
+
+class DebitRequest(MemoMixin):
+    amount = AmountField(help_text="How much to charge.")
+
+
+class TermsMixin(RequestSerializer):
+    category = serializers.ChoiceField(GrantCategory.choices, default=GrantCategory.PAID.value)
+    priority = serializers.IntegerField(
+        min_value=0, max_value=1000, default=50, help_text="Lots with a lower number are drawn first."
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="When the lot expires.")
+    transferable = serializers.BooleanField(default=True)
+    paid_currency = serializers.RegexField(
+        r"^[A-Z]{3}$", required=False, help_text="ISO 4217 code of what was paid for it."
+    )
+    paid_minor = serializers.IntegerField(
+        min_value=0, max_value=10**15, required=False, help_text="What was paid, in minor units (cents)."
+    )
+
+
+class TopupRequest(MemoMixin, TermsMixin):
+    amount = AmountField(help_text="How much to add.")
+
+
+class AdjustmentRequest(MemoMixin):
+    amount = DifferenceField(help_text="The difference: negative takes away.")
+    reason = serializers.ChoiceField(Reason.choices, help_text="Why.")
+    ticket = TextField(max_length=100, required=False, allow_blank=True, help_text="The support ticket.")
+    allow_debt = serializers.BooleanField(
+        default=False, help_text="Let what cannot be taken be owed; new credits repay it first."
+    )
+
+
+class HoldRequest(MemoMixin):
+    amount = AmountField(help_text="How much to set aside.")
+    ttl_seconds = serializers.IntegerField(
+        min_value=1, max_value=settings.HOLD_SECONDS_MAX, required=False, help_text="How long it lasts."
+    )
+    abandonment_charge = ZeroOrMoreField(
+        required=False, help_text="What is charged of it when it times out; the rest is freed."
+    )
+
+
+class CaptureRequest(MemoMixin):
+    amount = AmountField(required=False, help_text="How much to charge; by default all that is left.")
+    final = serializers.BooleanField(default=False, help_text="Free the rest.")
+
+
+class ExtendRequest(RequestSerializer):
+    ttl_seconds = serializers.IntegerField(
+        min_value=1, max_value=settings.HOLD_SECONDS_MAX, help_text="How long it lasts from now."
+    )
+
+
+class NothingRequest(RequestSerializer):
+    """A body that says nothing."""
+
+
+class RefundRequest(MemoMixin):
+    amount = AmountField(required=False, help_text="How much to give back; by default all that is left of the spend.")
+
+
+class ReverseRequest(MemoMixin):
+    allow_debt = serializers.BooleanField(
+        default=False, help_text="Let what was spent already be owed; new credits repay it first."
+    )
+
+
+class TransferRequest(UnitMixin, MemoMixin):
+    source = OwnerIdField(help_text="The account that gives.")
+    target = OwnerIdField(help_text="The account that gains, in the same unit.")
+    amount = AmountField()
+
+
+class BatchItemRequest(UnitMixin, MemoMixin, TermsMixin):
+    type = serializers.ChoiceField(
+        ["debit", "topup", "adjustment", "transfer", "hold", "capture", "release", "refund"], help_text="What to do."
+    )
+    account = OwnerIdField(required=False, help_text="Whose account (debit, topup, adjustment, transfer, hold).")
+    target = OwnerIdField(required=False, help_text="Who gains (transfer).")
+    hold_id = serializers.UUIDField(required=False, help_text="Which hold (capture, release).")
+    transaction_id = serializers.UUIDField(required=False, help_text="Which spend (refund).")
+    amount = DifferenceField(required=False, help_text="Positive, but for an adjustment.")
+    reason = serializers.ChoiceField(Reason.choices, required=False, help_text="Why (adjustment).")
+    ticket = TextField(max_length=100, required=False, allow_blank=True, help_text="The support ticket (adjustment).")
+    ttl_seconds = serializers.IntegerField(min_value=1, max_value=settings.HOLD_SECONDS_MAX, required=False)
+    abandonment_charge = ZeroOrMoreField(required=False)
+    final = serializers.BooleanField(default=False)
+    allow_debt = serializers.BooleanField(default=False)
+
+
+class BatchRequest(RequestSerializer):
+    items = BatchItemRequest(many=True, help_text="Up to 10,000, done in their order.")
+    atomic = serializers.BooleanField(default=False, help_text="All or nothing.")

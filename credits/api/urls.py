@@ -1,0 +1,41 @@
+"""The addresses of the API: the native one, and the predecessors' beside it."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from rest_framework.routers import Route, SimpleRouter
+
+from credits.api.views.accounts import AccountViewSet
+from credits.api.views.batches import BatchViewSet
+from credits.api.views.health import health
+from credits.api.views.holds import HoldViewSet
+from credits.api.views.transactions import TransactionViewSet
+from credits.api.views.transfers import TransferViewSet
+
+
+class Router(SimpleRouter):
+    """Tries the addresses below a resource before the resource itself: an account's id may hold slashes."""
+
+    routes = sorted(SimpleRouter.routes, key=lambda route: isinstance(route, Route) and route.detail)
+
+    def __init__(self) -> None:
+        super().__init__(trailing_slash=False)
+
+
+router = Router()
+router.register("accounts", AccountViewSet, basename="account")
+router.register("transactions", TransactionViewSet, basename="transaction")
+router.register("holds", HoldViewSet, basename="hold")
+router.register("transfers", TransferViewSet, basename="transfer")
+router.register("batches", BatchViewSet, basename="batch")
+
+urlpatterns = [
+    path("health", health),
+    path("api/v1/health", health),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("api/v1/", include(router.urls)),
+]
+

@@ -1,0 +1,175 @@
+"""The books, checked: each invariant as one query that returns its offenders. Nothing here writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant. ``sql`` selects a line of text for each offender."""
+
+    name: str
+    says: str
+    sql: str
+
+    def offenders(self, limit: int = 100) -> list[str]:
+        """Return a line for each offender, at most ``limit``."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT offence FROM ({self.sql}) AS offences (offence) LIMIT {limit:d}")  # noqa: S608
+            return [str(row[0]) for row in cursor.fetchall()]
+
+
+def freeze_view() -> None:
+    """Let every check of this transaction see one and the same state of the books, however long they take."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SET LOCAL statement_timeout = 0")
+
+
+def audit() -> dict[str, list[str]]:
+    """Run every check on one state of the books. Returns the offenders by check, for those that have any."""
+    with transaction.atomic(durable=True):
+        freeze_view()
+        found = {check.name: check.offenders() for check in CHECKS}
+    return {name: offenders for name, offenders in found.items() if offenders}
+
+
+HEADS = Check(
+    "heads",
+    "an account's balance, debt, number and hash are those of its last transaction",
+    """
+    SELECT format('account %s: balance %s, last transaction says %s', a.external_id, a.balance, t.balance_after)
+    FROM credits_account a
+    LEFT JOIN credits_transaction t ON t.account_id = a.id AND t.sequence = a.sequence
+    WHERE (a.sequence = 0 AND (a.balance <> 0 OR a.head_hash <> ''::bytea))
+       OR (a.sequence > 0 AND (t.id IS NULL OR t.balance_after <> a.balance OR t.hash <> a.head_hash))
+    """,
+)
+SEQUENCES = Check(
+    "sequences",
+    "transactions are numbered without gaps and each begins where the one before ended",
+    """
+    SELECT format('account %s: transaction %s follows %s, balance %s follows %s',
+                  account_id, sequence, before, balance_before, after_before)
+    FROM (SELECT account_id, sequence, balance_before, recorded_at,
+                 lag(sequence, 1, 0::bigint) OVER w AS before,
+                 lag(balance_after, 1, 0::numeric) OVER w AS after_before,
+                 lag(recorded_at, 1, recorded_at) OVER w AS recorded_before
+          FROM credits_transaction WINDOW w AS (PARTITION BY account_id ORDER BY sequence)) chained
+    WHERE sequence <> before + 1 OR balance_before <> after_before OR recorded_at < recorded_before
+    UNION ALL
+    SELECT format('account %s: numbered %s, but its last transaction is %s', a.external_id, a.sequence, t.last)
+    FROM credits_account a
+    LEFT JOIN (SELECT account_id, max(sequence) AS last FROM credits_transaction GROUP BY account_id) t
+      ON t.account_id = a.id
+    WHERE a.sequence <> coalesce(t.last, 0)
+    """,
+)
+BALANCES = Check(
+    "balances",
+    "a balance is what its movements sum to, and a debt what they left owed",
+    """
+    SELECT format('account %s: balance %s, movements sum to %s; debt %s, movements left %s',
+                  a.external_id, a.balance, coalesce(t.total, 0), a.debt, coalesce(t.debt, 0))
+    FROM credits_account a
+    LEFT JOIN (SELECT account_id, sum(amount) AS total, sum(debt) AS debt
+               FROM credits_transaction GROUP BY account_id) t ON t.account_id = a.id
+    WHERE a.balance <> coalesce(t.total, 0) OR a.debt <> coalesce(t.debt, 0)
+    """,
+)
+LOTS = Check(
+    "lots",
+    "a lot has left what its movements put in and took out",
+    """
+    SELECT format('lot %s of account %s: %s remaining, its draws sum to %s',
+                  coalesce(g.id, d.lot), coalesce(g.account_id, d.account_id), g.remaining, d.total)
+    FROM credits_grant g
+    FULL JOIN (SELECT t.account_id, (draw->>0)::uuid AS lot, sum((draw->>1)::numeric) AS total
+               FROM credits_transaction t, jsonb_array_elements(t.draws) AS draw GROUP BY 1, 2) d
+      ON d.lot = g.id AND d.account_id = g.account_id
+    WHERE g.remaining IS DISTINCT FROM d.total
+    """,
+)
+COVERED = Check(
+    "covered",
+    "a balance is what its lots have left, less what it is overdrawn within its limit",
+    """
+    SELECT format('account %s: balance %s, lots %s, overdraft limit %s',
+                  a.external_id, a.balance, coalesce(g.remaining, 0), a.overdraft_limit)
+    FROM credits_account a
+    LEFT JOIN (SELECT account_id, sum(remaining) AS remaining FROM credits_grant GROUP BY account_id) g
+      ON g.account_id = a.id
+    WHERE coalesce(g.remaining, 0) - a.balance NOT BETWEEN 0 AND a.overdraft_limit
+    """,
+)
+HOLDS = Check(
+    "holds",
+    "what an account and its lots hold is what open holds still set aside",
+    """
+    SELECT format('account %s: %s held, open holds set aside %s', a.external_id, a.held, coalesce(h.aside, 0))
+    FROM credits_account a
+    LEFT JOIN (SELECT account_id, sum(amount - captured) AS aside FROM credits_hold WHERE status = 'open'
+               GROUP BY account_id) h ON h.account_id = a.id
+    WHERE a.held <> coalesce(h.aside, 0)
+    UNION ALL
+    SELECT format('lot %s: %s held, open holds reserve %s', coalesce(g.id, h.lot), g.held, h.reserved)
+    FROM (SELECT id, held FROM credits_grant WHERE held <> 0) g
+    FULL JOIN (SELECT (part->>0)::uuid AS lot, sum((part->>1)::numeric) AS reserved
+               FROM credits_hold, jsonb_array_elements(lots) AS part WHERE status = 'open' GROUP BY 1) h
+      ON h.lot = g.id
+    WHERE g.held IS DISTINCT FROM h.reserved
+    UNION ALL
+    SELECT format('hold %s: captured %s, its captures sum to %s', h.id, h.captured, coalesce(-t.total, 0))
+    FROM credits_hold h
+    LEFT JOIN (SELECT hold_id, sum(amount) AS total FROM credits_transaction WHERE kind = 'capture'
+               GROUP BY hold_id) t ON t.hold_id = h.id
+    WHERE h.captured <> coalesce(-t.total, 0)
+    """,
+)
+SUM_ZERO = Check(
+    "sum zero",
+    "in each unit, what accounts have is what their counterparties gave, and transfers cancel out",
+    """
+    SELECT format('unit %s: accounts have %s, movements sum to %s', b.unit_id, b.balance, coalesce(m.total, 0))
+    FROM (SELECT unit_id, sum(balance) AS balance FROM credits_account GROUP BY unit_id) b
+    LEFT JOIN (SELECT a.unit_id, sum(t.amount) AS total FROM credits_transaction t
+               JOIN credits_account a ON a.id = t.account_id GROUP BY a.unit_id) m ON m.unit_id = b.unit_id
+    WHERE b.balance <> coalesce(m.total, 0)
+    UNION ALL
+    SELECT format('unit %s: transfers sum to %s', a.unit_id, sum(t.amount))
+    FROM credits_transaction t JOIN credits_account a ON a.id = t.account_id
+    WHERE t.counterparty = 'transfers' GROUP BY a.unit_id HAVING sum(t.amount) <> 0
+    """,
+)
+REFUNDS = Check(
+    "refunds",
+    "no movement is given back more than it took, nor reversed twice",
+    """
+    SELECT format('transaction %s of %s: %s given back', p.id, p.amount, sum(c.amount))
+    FROM credits_transaction c JOIN credits_transaction p ON p.id = c.parent_id
+    WHERE c.kind IN ('refund', 'reversal') AND p.kind <> 'refund'
+      AND NOT EXISTS (SELECT 1 FROM credits_transaction r WHERE r.parent_id = c.id AND r.kind = 'reversal')
+    GROUP BY p.id, p.amount
+    HAVING abs(sum(c.amount)) > abs(p.amount) OR sum(c.amount) * p.amount > 0
+        OR count(*) FILTER (WHERE c.kind = 'reversal') > 1
+    """,
+)
+HASHES = Check(
+    "hash chain",
+    "every transaction's hash covers its row and the hash before it",
+    """
+    SELECT format('account %s: transaction %s was changed after it was written', account_id, sequence)
+    FROM (SELECT account_id, sequence, hash,
+                 credits_link(lag(hash, 1, ''::bytea) OVER (PARTITION BY account_id ORDER BY sequence),
+                              credits_transaction_bytes(id, account_id, sequence, kind, amount, balance_before,
+                                  balance_after, debt, counterparty, draws, parent_id, hold_id, recorded_at, feature,
+                                  description, reason, reference_type, reference_id, metadata, actor_kind, actor_id,
+                                  actor_name, request_id)) AS told
+          FROM credits_transaction) linked
+    WHERE hash IS DISTINCT FROM told
+    """,
+)
+CHECKS = [HEADS, SEQUENCES, BALANCES, LOTS, COVERED, HOLDS, SUM_ZERO, REFUNDS, HASHES]

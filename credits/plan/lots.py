@@ -1,0 +1,180 @@
+"""What lots gain and lose, and the one function that plans a movement.
+
+Each function changes the sheet and returns the draws it made. Callers refuse first and change afterwards, so a refused
+item of a batch leaves the sheet as it was.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from credits import refusals
+from credits.amounts import say
+from credits.models.accounts import AccountStatus
+from credits.models.fields import MAX_AMOUNT, MAX_BALANCE
+from credits.models.transactions import Counterparty, TransactionKind
+from credits.plan.state import ZERO, Draws, Lot, Memo, Movement, Sheet
+
+
+def check_amount(sheet: Sheet, amount: Decimal, field: str = "amount") -> None:
+    """Refuse an amount that is not positive, not finite, too large, or finer than the unit."""
+    if not amount.is_finite():
+        raise refusals.InvalidField(field, "The amount must be a finite number.")
+    if amount <= 0:
+        raise refusals.InvalidField(field, "The amount must be greater than zero.")
+    if amount > MAX_AMOUNT:
+        raise refusals.InvalidField(field, f"The amount must not exceed {say(MAX_AMOUNT)}.")
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > sheet.decimal_places and amount % Decimal(1).scaleb(
+        -sheet.decimal_places
+    ):
+        raise refusals.InvalidField(
+            field, f"The amount is finer than {sheet.owner.unit} allows ({sheet.decimal_places} decimal places)."
+        )
+
+
+def check_can_give(sheet: Sheet) -> None:
+    """Refuse to take credits from an account that is frozen or closed."""
+    if sheet.status == AccountStatus.FROZEN:
+        raise refusals.AccountFrozen("The account is frozen: credits can be added but not spent.")
+    check_not_closed(sheet)
+
+
+def check_not_closed(sheet: Sheet) -> None:
+    """Refuse any movement of a closed account."""
+    if sheet.status == AccountStatus.CLOSED:
+        raise refusals.AccountClosed("The account is closed.")
+
+
+def check_room(sheet: Sheet, amount: Decimal) -> None:
+    """Refuse a credit that the balance column could not hold."""
+    if sheet.balance + amount > MAX_BALANCE:
+        raise refusals.BalanceLimit(f"The balance may not exceed {say(MAX_BALANCE)}.")
+
+
+def short(sheet: Sheet, needed: Decimal, available: Decimal, detail: str | None = None) -> refusals.InsufficientCredits:
+    """Explain a shortage: what was needed, what there is, what is held and which lots expire next."""
+    expiring = [(lot.id, lot.free, lot.expires_at) for lot in sheet.lots if lot.expires_at and lot.free]
+    return refusals.InsufficientCredits(
+        needed=needed,
+        available=max(available, ZERO),
+        balance=sheet.balance,
+        held=sheet.held,
+        expiring=sorted(expiring, key=lambda row: row[2])[:5],
+        detail=detail,
+    )
+
+
+def take(sheet: Sheet, amount: Decimal, *, lots: list[Lot] | None = None) -> tuple[Draws, Decimal]:
+    """Take from the free parts of the lots in their order. Returns the draws and what the lots could not cover."""
+    draws: Draws = []
+    for lot in list(sheet.lots) if lots is None else lots:
+        if not amount:
+            break
+        part = min(lot.free, amount)
+        if part:
+            sheet.change_lot(lot, remaining=-part)
+            draws.append((lot.id, -part))
+            amount -= part
+    return draws, amount
+
+
+def open_lot(sheet: Sheet, lot: Lot) -> Draws:
+    """Put a new lot on the sheet."""
+    lot.is_new = True
+    lot.opening_sequence = sheet.sequence + 1
+    sheet.place(lot)
+    sheet.due(lot.expires_at)
+    return [(lot.id, lot.remaining)]
+
+
+def give_back(sheet: Sheet, amount: Decimal, draws: Draws, returned: dict[UUID, Decimal]) -> Draws:
+    """Return an amount to the lots it was drawn from, last drawn first.
+
+    What was spent beyond the lots reduces what is overdrawn; beyond that it opens a lot of its own.
+    """
+    back: Draws = []
+    uncovered = amount
+    for lot_id, drawn in reversed(draws):
+        lot = sheet.lots_by_id[lot_id]
+        room = min(-drawn - returned.get(lot_id, ZERO), lot.amount - lot.remaining, uncovered)
+        if room > 0:
+            sheet.change_lot(lot, remaining=room)
+            sheet.due(lot.expires_at)
+            back.append((lot_id, room))
+            uncovered -= room
+    extra = uncovered - sheet.overdrawn
+    # The overdraft this repaid was paid by a later lot; give_back may have refilled lots, so count before the balance.
+    extra += sum((part for _, part in back), ZERO)
+    if extra > 0:
+        back += open_lot(sheet, Lot(uuid7(), extra, extra, ZERO, "paid", source="refund"))
+    return back
+
+
+def move(
+    sheet: Sheet,
+    kind: TransactionKind,
+    amount: Decimal,
+    counterparty: str,
+    draws: Draws,
+    memo: Memo,
+    *,
+    debt: Decimal = ZERO,
+    parent_id: UUID | None = None,
+    hold_id: UUID | None = None,
+) -> Movement:
+    """Plan one movement: the balance changes by the amount, the debt by ``debt``, the lots have changed by the draws."""
+    before = sheet.balance
+    sheet.balance += amount
+    sheet.debt += debt
+    sheet.sequence += 1
+    sheet.touched = True
+    if sheet.overdrawn > 0:
+        covered, _ = take(sheet, sheet.overdrawn)
+        draws = _merged(draws, covered)
+    movement = Movement(
+        uuid7(), sheet.owner, sheet.sequence, kind, amount, before, sheet.balance, debt, counterparty, draws, memo,
+        parent_id, hold_id, sheet.at,
+    )  # fmt: skip
+    sheet.movements.append(movement)
+    if memo.reference_id:
+        sheet.references[memo.reference_type, memo.reference_id, kind] = movement
+    return movement
+
+
+def collect_debt(sheet: Sheet, lots: list[Lot], memo: Memo) -> None:
+    """Let the lots that just came in repay the account's debt, before anything else is drawn on them."""
+    free = sum((lot.free for lot in lots), ZERO)
+    owed = min(sheet.debt, free, max(sheet.balance - sheet.held, ZERO))
+    if owed > 0:
+        draws, _ = take(sheet, owed, lots=lots)
+        repays = Memo(
+            memo.actor,
+            description="Repays credits that were taken back after they were spent",
+            request_id=memo.request_id,
+        )
+        move(sheet, TransactionKind.CLAWBACK, -owed, Counterparty.CHARGEBACKS, draws, repays, debt=-owed)
+
+
+def known(sheet: Sheet, kind: TransactionKind, memo: Memo, amount: Decimal) -> Movement | None:
+    """Return the movement that this reference caused before, if it did; refuse if it was another amount."""
+    if not memo.reference_id:
+        return None
+    earlier = sheet.references.get((memo.reference_type, memo.reference_id, kind))
+    if earlier is not None and earlier.amount != amount:
+        raise refusals.ReferenceConflict(
+            f"{memo.reference_type or 'Reference'} {memo.reference_id} moved {say(earlier.amount)} before.",
+            transaction_id=earlier.id,
+        )
+    return earlier
+
+
+def _merged(draws: Draws, more: Draws) -> Draws:
+    """Sum two lists of draws by lot, in the order lots first appear, without those that cancel out."""
+    total: dict[UUID, Decimal] = {}
+    for lot_id, part in [*draws, *more]:
+        total[lot_id] = total.get(lot_id, ZERO) + part
+    return [(lot_id, part) for lot_id, part in total.items() if part]

@@ -1,0 +1,52 @@
+"""What time has done to an account: holds that timed out, lots that expired. Settled at the next touch, under the lock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from credits.amounts import say
+from credits.models.transactions import Counterparty, TransactionKind
+from credits.plan.lots import move
+from credits.plan.spend import time_out
+from credits.plan.state import SYSTEM, ZERO, Lot, Memo, Sheet
+
+
+def settle(sheet: Sheet) -> None:
+    """Plan everything that fell due by the sheet's moment. Does nothing, fast, where nothing did."""
+    if sheet.next_due_at is None or sheet.next_due_at > sheet.at:
+        return
+    for held in sorted(sheet.holds.values(), key=lambda hold: hold.expires_at):
+        if held.status == "open" and held.expires_at <= sheet.at:
+            time_out(
+                sheet,
+                held,
+                Memo(
+                    SYSTEM,
+                    feature=held.memo.feature,
+                    description=f"Hold timed out: {held.memo.description}"[:500].rstrip(": "),
+                    metadata=held.memo.metadata,
+                ),
+            )
+    expire_lots(sheet)
+    if sheet.holds_complete:
+        sheet.reckon_due()
+
+
+def expire_lots(sheet: Sheet) -> None:
+    """Plan the expiry of the free part of every lot whose time has come. What holds reserve of it stays."""
+    for lot in [lot for lot in sheet.lots if lapsed(lot, sheet.at)]:
+        # What the account is overdrawn is owed by its lots before they lapse.
+        owed = min(max(sheet.overdrawn, ZERO), lot.free)
+        gone = lot.free - owed
+        if gone > 0:
+            sheet.change_lot(lot, remaining=-gone)
+            description = f"{lot.category.capitalize()} lot of {say(lot.amount)} expired"
+            move(
+                sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone)],
+                Memo(SYSTEM, description=description),
+            )  # fmt: skip
+
+
+def lapsed(lot: Lot, at: datetime) -> bool:
+    """Tell whether a lot's free part has expired."""
+    return lot.expires_at is not None and lot.expires_at <= at and lot.free > 0

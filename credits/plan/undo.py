@@ -1,0 +1,123 @@
+"""Movements that answer an earlier one: refunds of spends, and reversals."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from credits import refusals
+from credits.amounts import say
+from credits.models.transactions import Counterparty, TransactionKind
+from credits.plan.lots import check_amount, check_not_closed, check_room, give_back, known, move, short, take
+from credits.plan.state import ZERO, Draws, Memo, Movement, Posted, Sheet
+
+SPENDS = {TransactionKind.USAGE, TransactionKind.CAPTURE}
+Leg = tuple[Sheet, Posted]
+FINAL = {TransactionKind.REVERSAL, TransactionKind.EXPIRY, TransactionKind.CLAWBACK}
+
+
+def refund(sheet: Sheet, spent: Posted, amount: Decimal | None, memo: Memo) -> Movement:
+    """Plan the return of a spend, or of a part, to the lots it was drawn from; by default all that is left of it."""
+    original = spent.movement
+    if amount is not None:
+        check_amount(sheet, amount)
+        earlier = known(sheet, TransactionKind.REFUND, memo, amount)
+        if earlier is not None:
+            return earlier
+    if original.kind not in SPENDS:
+        raise refusals.NotRefundable(f"A {original.kind} is not a spend; reverse it instead.", kind=original.kind)
+    left = ZERO if spent.reversed else -original.amount - spent.given_back
+    amount = left if amount is None else amount
+    if amount > left or not left:
+        raise refusals.RefundExceedsSpend(
+            f"{say(amount)} cannot be refunded: {say(left)} is left of the spend.",
+            spent=-original.amount,
+            refunded=-original.amount - left,
+            refundable=left,
+        )
+    check_not_closed(sheet)
+    check_room(sheet, amount)
+    draws = give_back(sheet, amount, original.draws, spent.by_lot)
+    _remember(spent, draws, amount)
+    return move(sheet, TransactionKind.REFUND, amount, Counterparty.USAGE, draws, memo, parent_id=original.id)
+
+
+def reverse(
+    sheet: Sheet, posted: Posted, memo: Memo, *, other_leg: Leg | None = None, allow_debt: bool = False
+) -> tuple[Movement, Movement | None]:
+    """Plan the opposite of a whole movement, once; of a transfer, of both legs.
+
+    Credits that came in are taken back from the lot they opened. Where they are spent already the reversal is refused,
+    or with ``allow_debt`` takes what is there and leaves the rest as debt.
+    """
+    original = posted.movement
+    if original.kind in FINAL:
+        raise refusals.NotReversible(f"A {original.kind} is final.", kind=original.kind)
+    if posted.reversed or (original.kind in SPENDS and posted.given_back == -original.amount):
+        raise refusals.AlreadyReversed("The movement was reversed or refunded in full before.")
+    check_not_closed(sheet)
+    if original.kind == TransactionKind.TRANSFER:
+        return _reverse_transfer((sheet, posted), other_leg, memo)
+    if original.amount < 0:
+        back = -original.amount - posted.given_back
+        check_room(sheet, back)
+        return _undo_loss(sheet, posted, back, memo), None
+    return _undo_gain(sheet, posted, memo, allow_debt=allow_debt), None
+
+
+def _reverse_transfer(leg: Leg, other_leg: Leg | None, memo: Memo) -> tuple[Movement, Movement]:
+    if other_leg is None:
+        raise refusals.NotReversible("The transfer's other leg is not known.")
+    (giver, out), (gainer, into) = (leg, other_leg) if leg[1].movement.amount < 0 else (other_leg, leg)
+    check_not_closed(giver)
+    check_not_closed(gainer)
+    check_room(giver, -out.movement.amount)
+    taken = _undo_gain(gainer, into, memo, allow_debt=False)
+    given = _undo_loss(giver, out, -out.movement.amount, memo)
+    return (given, taken) if leg[1] is out else (taken, given)
+
+
+def _undo_loss(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo) -> Movement:
+    original = posted.movement
+    draws = give_back(sheet, amount, original.draws, posted.by_lot)
+    posted.reversed = True
+    # An adjustment that left debt owed more than it took: its reversal forgives what is still owed of it.
+    forgiven = min(original.debt, sheet.debt)
+    return move(
+        sheet, TransactionKind.REVERSAL, amount, original.counterparty, draws, memo, debt=-forgiven,
+        parent_id=original.id,
+    )  # fmt: skip
+
+
+def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) -> Movement:
+    original = posted.movement
+    takeable = min(sum((part for _, part in _still_there(sheet, original)), ZERO), max(sheet.available, ZERO))
+    if takeable < original.amount and not allow_debt:
+        raise short(
+            sheet, original.amount, takeable,
+            f"The movement brought {say(original.amount)}; {say(takeable)} of it is left to take back.",
+        )  # fmt: skip
+    taken = min(takeable, original.amount)
+    lots = [sheet.lots_by_id[lot_id] for lot_id, _ in _still_there(sheet, original)]
+    draws, _ = take(sheet, taken, lots=lots)
+    posted.reversed = True
+    owed = original.amount - taken
+    return move(
+        sheet, TransactionKind.REVERSAL, -taken, original.counterparty, draws, memo, debt=owed, parent_id=original.id
+    )
+
+
+def _still_there(sheet: Sheet, original: Movement) -> Draws:
+    """Tell what the lots a movement filled still have free of it."""
+    return [
+        (lot_id, min(part, sheet.lots_by_id[lot_id].free)) for lot_id, part in original.draws if part > 0
+    ]
+
+
+def _remember(spent: Posted, draws: Draws, amount: Decimal) -> None:
+    spent.given_back += amount
+    returned: dict[UUID, Decimal] = spent.by_lot
+    for lot_id, part in draws:
+        returned[lot_id] = returned.get(lot_id, ZERO) + part
+
+

@@ -1,0 +1,47 @@
+"""Reads that are more than one line."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.db.models.functions import Upper
+
+from credits import refusals
+from credits.models import Account, Transaction
+from credits.plan import Owner
+
+
+def balance_at(account: UUID, at: datetime) -> Decimal:
+    """Return the balance that was recorded at a past moment: what the last transaction until then left."""
+    earlier = Transaction.objects.filter(account_id=account, recorded_at__lte=at)
+    last = earlier.order_by("-recorded_at", "-sequence").values_list("balance_after", flat=True).first()
+    return Decimal(0) if last is None else last
+
+
+def statement(
+    account: UUID, *, since: datetime | None = None, until: datetime | None = None, after: int = 0
+) -> QuerySet[Transaction]:
+    """Return an account's transactions from ``since`` (inclusive) to ``until`` (exclusive), oldest first."""
+    rows = Transaction.objects.filter(account_id=account, sequence__gt=after)
+    if since is not None:
+        rows = rows.filter(recorded_at__gte=since)
+    if until is not None:
+        rows = rows.filter(recorded_at__lt=until)
+    return rows.order_by("sequence")
+
+
+def owner_of(external_id: str) -> Owner:
+    """Return the one account that an owner has, whatever its unit.
+
+    Raises UnknownAccount where there is none, InvalidField asking for the unit where there are several.
+    """
+    upper = Account.objects.annotate(upper=Upper("external_id")).filter(upper=external_id.upper())
+    units = list(upper.filter(external_id=external_id).values_list("unit_id", flat=True)[:2])
+    if not units:
+        raise refusals.UnknownAccount("There is no such account.")
+    if len(units) > 1:
+        raise refusals.InvalidField("unit", "The owner has accounts in several units: say which.")
+    return Owner(external_id, units[0])

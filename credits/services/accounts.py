@@ -1,0 +1,162 @@
+"""Accounts: open, change, freeze, close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from credits import plan, refusals, units
+from credits.amounts import say
+from credits.models import Account, AccountStatus
+from credits.models.transactions import Counterparty, TransactionKind
+from credits.plan import LotTerms, Memo, Owner, Sheet
+from credits.plan.lots import move, take
+from credits.plan.state import ZERO
+from credits.services.locks import lock_account
+from credits.services.once import Once, money
+from credits.services.postings import post
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What an account is opened or changed with. None leaves a value as it is, or at its default."""
+
+    name: str | None = None
+    email: str | None = None
+    overdraft_limit: Decimal | None = None
+    low_balance_threshold: Decimal | None = None
+    time_zone: str | None = None
+    metadata: dict[str, Any] | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the values that were given, by field."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+NOTHING = Particulars()
+
+
+@money
+def open_account(
+    once: Once | None,
+    /,
+    *,
+    owner: Owner,
+    memo: Memo,
+    particulars: Particulars = NOTHING,
+    opening_balance: Decimal = ZERO,
+    terms: LotTerms = plan.ON_TERMS,
+    at: datetime | None = None,
+) -> Account:
+    """Open an account, with its first credits if there are any.
+
+    Raises AccountExists where the owner has one in this unit, InvalidField for an unknown unit or a bad amount.
+    """
+    if once is not None:
+        once.check(once.find())
+    units.decimal_places(owner.unit)
+    if not insert_account(owner, particulars, at):
+        raise refusals.AccountExists(f"{owner.external_id} has an account in {owner.unit} already.")
+    if opening_balance:
+        sheet = lock_account(owner.account, once=None, at=at)
+        post([sheet], plan.add(sheet, opening_balance, memo, terms), None)
+    return _answered(once, Account.objects.get(pk=owner.account))
+
+
+@money
+def change_account(once: Once | None, /, *, account: UUID, particulars: Particulars) -> Account:
+    """Change what an account is known by and its limits. Raises UnknownAccount, AccountClosed, InvalidField, Busy."""
+    sheet = lock_account(account, once=once, at=None)
+    _refuse_closed(sheet)
+    values = particulars.given()
+    limit = values.get("overdraft_limit")
+    if limit is not None and sheet.balance - sheet.held + limit < 0:
+        raise refusals.InvalidField("overdraft_limit", "The account is overdrawn further than that.")
+    if values:
+        Account.objects.filter(pk=account).update(**values)
+    return _answered(once, Account.objects.get(pk=account))
+
+
+@money
+def freeze_account(once: Once | None, /, *, account: UUID, reason: str) -> Account:
+    """Stop an account from spending, holding and transferring. It may still gain, capture and release.
+
+    Freezing a frozen account changes its reason. Raises UnknownAccount, AccountClosed, Busy.
+    """
+    _refuse_closed(lock_account(account, once=once, at=None))
+    return _answered(once, _set_status(account, AccountStatus.FROZEN, reason))
+
+
+@money
+def unfreeze_account(once: Once | None, /, *, account: UUID) -> Account:
+    """Let a frozen account spend again. Raises UnknownAccount, AccountClosed, Busy."""
+    _refuse_closed(lock_account(account, once=once, at=None))
+    return _answered(once, _set_status(account, AccountStatus.ACTIVE, ""))
+
+
+@money
+def close_account(
+    once: Once | None, /, *, account: UUID, memo: Memo, forfeit: bool = False, at: datetime | None = None
+) -> Account:
+    """Close an account for ever. What is left on it is refused, or with ``forfeit`` given up as an adjustment.
+
+    Raises AccountNotEmpty where credits, open holds, debt or an overdraft are left; UnknownAccount, AccountClosed, Busy.
+    """
+    sheet = lock_account(account, once=once, at=at)
+    _refuse_closed(sheet)
+    if sheet.held or sheet.debt or sheet.balance < 0 or (sheet.balance and not forfeit):
+        raise refusals.AccountNotEmpty(
+            f"The account has a balance of {say(sheet.balance)}, {say(sheet.held)} held and a debt of {say(sheet.debt)}.",
+            balance=sheet.balance,
+            held=sheet.held,
+            debt=sheet.debt,
+        )
+    if sheet.balance:
+        draws, _ = take(sheet, sheet.balance)
+        move(sheet, TransactionKind.ADJUSTMENT, -sheet.balance, Counterparty.ADJUSTMENTS, draws, memo)
+    post([sheet], sheet, None)
+    return _answered(once, _set_status(account, AccountStatus.CLOSED, memo.reason))
+
+
+def insert_account(owner: Owner, particulars: Particulars, at: datetime | None) -> bool:
+    """Insert the account's row unless it is there. Tells whether it was inserted.
+
+    Two callers may open the same account at once: the second waits for the first, and then finds the row.
+    """
+    values = {
+        "id": owner.account,
+        "external_id": owner.external_id,
+        "unit_id": owner.unit,
+        "created_at": at or Now(),
+        **particulars.given(),
+    }
+    try:
+        with transaction.atomic():
+            Account.objects.create(**values)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _set_status(account: UUID, status: AccountStatus, reason: str) -> Account:
+    Account.objects.filter(pk=account).update(status=status, status_reason=reason, version=F("version") + 1)
+    return Account.objects.get(pk=account)
+
+
+def _refuse_closed(sheet: Sheet) -> None:
+    if sheet.status == AccountStatus.CLOSED:
+        raise refusals.AccountClosed("The account is closed.")
+
+
+def _answered(once: Once | None, account: Account) -> Account:
+    if once is not None:
+        once.record(once.answer_to(account))
+    return account

@@ -1,0 +1,128 @@
+"""What a plan may need of an account's past, read under its lock: holds, movements to answer, used references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from credits.models import Grant, Hold, HoldStatus, Transaction, TransactionKind
+from credits.models.memo import MemoFields
+from credits.plan import Actor, Lot, Memo, Movement, Owner, Posted, Reservation, Sheet
+from credits.plan.state import ZERO, Draws
+
+
+def load_open_holds(sheet: Sheet) -> None:
+    """Put every open hold of the account on its sheet."""
+    _place_holds({sheet.id: sheet}, Hold.objects.filter(account_id=sheet.id, status=HoldStatus.OPEN))
+    sheet.holds_complete = True
+
+
+def load_holds(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Reservation]:
+    """Put holds on their accounts' sheets and return those found, by id."""
+    wanted = set(ids)
+    missing = wanted - {pk for sheet in sheets.values() for pk in sheet.holds}
+    if missing:
+        _place_holds(sheets, Hold.objects.filter(pk__in=missing, account_id__in=sheets))
+    return {pk: held for sheet in sheets.values() for pk, held in sheet.holds.items() if pk in wanted}
+
+
+def load_posted(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Posted]:
+    """Put movements on their accounts' sheets with what was given back of them, and return those found, by id."""
+    wanted = set(ids)
+    rows = Transaction.objects.filter(pk__in=wanted, account_id__in=sheets)
+    found = {row.pk: Posted(movement_of(row, sheets[row.account_id].owner)) for row in rows}
+    undone = Transaction.objects.filter(parent__in=found, kind=TransactionKind.REVERSAL).values("parent_id")
+    for pk in undone.values_list("parent_id", flat=True):
+        found[pk].reversed = True
+    refunds = Transaction.objects.filter(parent__in=found, kind=TransactionKind.REFUND)
+    # A refund that was itself reversed gave nothing back in the end.
+    for refund in refunds.exclude(children__kind=TransactionKind.REVERSAL):
+        spent = found[refund.parent_id]  # type: ignore[index]  # the filter on parent leaves no None
+        spent.given_back += refund.amount
+        for lot_id, part in draws_of(refund.draws):
+            spent.by_lot[lot_id] = spent.by_lot.get(lot_id, ZERO) + part
+    for posted in found.values():
+        sheet = sheets[posted.movement.owner.account]
+        sheet.posted[posted.movement.id] = posted
+        _load_lots(sheet, {lot_id for lot_id, _ in posted.movement.draws})
+    return found
+
+
+def load_references(sheets: dict[UUID, Sheet], used: Iterable[tuple[UUID, Memo]]) -> None:
+    """Put on the sheets every movement and hold that one of these references caused before."""
+    wanted = {(account, memo.reference_type, memo.reference_id) for account, memo in used if memo.reference_id}
+    if not wanted:
+        return
+    ids = {reference_id for _, _, reference_id in wanted}
+    for row in Transaction.objects.filter(account_id__in=sheets, reference_id__in=ids):
+        sheet = sheets[row.account_id]
+        sheet.references[row.reference_type, row.reference_id, row.kind] = movement_of(row, sheet.owner)
+    holds = Hold.objects.filter(account_id__in=sheets, reference_id__in=ids)
+    for hold in holds:
+        sheet = sheets[hold.account_id]
+        planned = sheet.holds.get(hold.pk) or reservation_of(hold, sheet.owner)
+        sheet.hold_references[hold.reference_type, hold.reference_id] = planned
+
+
+def movement_of(row: Transaction, owner: Owner) -> Movement:
+    """Return a stored transaction as plans and callers see it."""
+    return Movement(
+        row.pk, owner, row.sequence, row.kind, row.amount, row.balance_before, row.balance_after, row.debt,
+        row.counterparty, draws_of(row.draws), memo_of(row), row.parent_id, row.hold_id, row.recorded_at,
+    )  # fmt: skip
+
+
+def reservation_of(row: Hold, owner: Owner) -> Reservation:
+    """Return a stored hold as plans and callers see it."""
+    return Reservation(
+        row.pk, owner, row.amount, row.captured, row.status, draws_of(row.lots), row.abandonment_charge,
+        row.expires_at, memo_of(row), row.created_at, row.closed_at,
+    )  # fmt: skip
+
+
+def memo_of(row: MemoFields) -> Memo:
+    """Return who caused a stored row and why."""
+    return Memo(
+        actor=Actor(row.actor_kind, row.actor_id, row.actor_name),
+        feature=row.feature,
+        description=row.description,
+        reason=row.reason,
+        reference_type=row.reference_type,
+        reference_id=row.reference_id,
+        metadata=row.metadata,
+        request_id=row.request_id,
+    )
+
+
+def draws_of(stored: list[list[Any]]) -> Draws:
+    """Return stored draws with their types."""
+    return [(UUID(lot_id), Decimal(part)) for lot_id, part in stored]
+
+
+def _place_holds(sheets: dict[UUID, Sheet], holds: QuerySet[Hold]) -> None:
+    for row in holds:
+        sheet = sheets[row.account_id]
+        sheet.holds[row.pk] = reservation_of(row, sheet.owner)
+
+
+def _load_lots(sheet: Sheet, ids: set[UUID]) -> None:
+    """Put closed lots on the sheet, so that credits can go back to them."""
+    for row in Grant.objects.filter(Q(pk__in=ids - sheet.lots_by_id.keys()), account_id=sheet.id):
+        sheet.place(
+            Lot(
+                id=row.pk,
+                amount=row.amount,
+                remaining=row.remaining,
+                held=row.held,
+                category=row.category,
+                priority=row.priority,
+                expires_at=row.expires_at,
+                transferable=row.transferable,
+                paid_currency=row.paid_currency,
+                paid_minor=row.paid_minor,
+            )
+        )

@@ -1,0 +1,92 @@
+"""Holds: credits set aside, then captured, extended, released or timed out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from credits import plan, refusals
+from credits.models import Hold
+from credits.plan import Memo, Movement, Reservation, Sheet
+from credits.plan.state import ZERO
+from credits.services import history
+from credits.services.locks import lock_account
+from credits.services.once import Once, money
+from credits.services.postings import post
+
+
+@money
+def hold_credits(
+    once: Once | None,
+    /,
+    *,
+    account: UUID,
+    amount: Decimal,
+    memo: Memo,
+    lasting: timedelta,
+    abandonment_charge: Decimal = ZERO,
+    at: datetime | None = None,
+) -> Reservation:
+    """Set credits aside for a charge to come. The hold times out after ``lasting``, into its abandonment charge.
+
+    Raises UnknownAccount, AccountFrozen, AccountClosed, InsufficientCredits, InvalidField, ReferenceConflict, Busy.
+    """
+    sheet = lock_account(account, once=once, at=at)
+    history.load_references({account: sheet}, [(account, memo)])
+    held = plan.hold(sheet, amount, memo, lasting=lasting, abandonment_charge=abandonment_charge)
+    return post([sheet], held, once)
+
+
+@money
+def capture_hold(
+    once: Once | None,
+    /,
+    *,
+    hold: UUID,
+    amount: Decimal | None = None,
+    memo: Memo,
+    final: bool = False,
+    account: UUID | None = None,
+    at: datetime | None = None,
+) -> tuple[Movement, Reservation]:
+    """Charge a held amount, by default all that is left; ``final`` frees the rest. May be called several times.
+
+    ``account`` refuses a hold of another account as unknown.
+    Raises UnknownHold, HoldClosed, CaptureExceedsHold, InvalidField, ReferenceConflict, Busy.
+    """
+    sheet, held = _lock_hold(hold, account, once, at)
+    history.load_references({sheet.id: sheet}, [(sheet.id, memo)])
+    movement = plan.capture(sheet, held, amount, memo, final=final)
+    plan.expire_lots(sheet)
+    return post([sheet], (movement, held), once)
+
+
+@money
+def release_hold(
+    once: Once | None, /, *, hold: UUID, account: UUID | None = None, at: datetime | None = None
+) -> Reservation:
+    """Free what a hold still sets aside. What lapsed meanwhile expires at once.
+
+    Raises UnknownHold, HoldClosed, Busy.
+    """
+    sheet, held = _lock_hold(hold, account, once, at)
+    plan.release(sheet, held)
+    plan.expire_lots(sheet)
+    return post([sheet], held, once)
+
+
+@money
+def extend_hold(once: Once | None, /, *, hold: UUID, expires_at: datetime, at: datetime | None = None) -> Reservation:
+    """Let a hold last longer. Raises UnknownHold, HoldClosed, InvalidField, Busy."""
+    sheet, held = _lock_hold(hold, None, once, at)
+    return post([sheet], plan.extend(sheet, held, expires_at), once)
+
+
+def _lock_hold(hold: UUID, account: UUID | None, once: Once | None, at: datetime | None) -> tuple[Sheet, Reservation]:
+    """Lock the account of a hold. Returns its sheet and the hold as it is under the lock."""
+    owner = Hold.objects.filter(pk=hold).values_list("account_id", flat=True).first()
+    if owner is None or account not in (None, owner):
+        raise refusals.UnknownHold("There is no such hold.")
+    sheet = lock_account(owner, once=once, at=at)
+    return sheet, history.load_holds({owner: sheet}, [hold])[hold]

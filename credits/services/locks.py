@@ -1,0 +1,160 @@
+"""The one place where accounts are locked and read.
+
+The lock order of the whole service: account rows, ascending by id, in one statement; after that nothing is waited for.
+Lots, holds, transactions and idempotency records of an account are written only under its row's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+from django.db.models.expressions import RawSQL
+
+from credits import refusals, units
+from credits.models import Account
+from credits.plan import Lot, Owner, Sheet, settle
+from credits.plan.state import ZERO
+from credits.services import history
+from credits.services.once import Once
+
+COLUMNS = (
+    "id", "external_id", "unit_id", "status", "balance", "held", "overdraft_limit", "debt",
+    "sequence", "version", "head_hash", "last_recorded_at", "next_due_at",
+)  # fmt: skip
+LOT = (
+    "g.id, g.amount::text, g.remaining::text, g.held::text, g.category, g.priority, g.expires_at, g.transferable,"
+    " g.paid_currency, g.paid_minor"
+)
+
+
+@cache
+def accounts_sql(locked: bool) -> str:
+    """Return Django's own statement that selects accounts by a list of ids, ``FOR NO KEY UPDATE``; compiled once.
+
+    ``no_key``, because rows that refer to an account are inserted beside a lock: a full FOR UPDATE would queue them.
+    """
+    accounts = Account.objects.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [[]])).order_by("pk")
+    if locked:
+        accounts = accounts.select_for_update(no_key=True, of=("self",))
+    return str(accounts.values_list(*COLUMNS).query.sql_with_params()[0])
+
+
+@cache
+def reading_sql(with_key: bool, locked: bool = True) -> str:
+    """Return the statement that locks accounts and reads what a plan needs of them.
+
+    The sub-selects see the statement's snapshot, taken before the lock was had. ``fresh`` tells whether the account
+    changed in between: every change under the lock raises ``version``, so an equal version proves the reading.
+    """
+    record = (
+        "(SELECT json_build_array(k.fingerprint, k.status, k.body) FROM credits_idempotencyrecord k"
+        " WHERE k.owner = %s AND k.key = %s)::text"
+        if with_key
+        else "NULL"
+    )
+    return f"""
+        SELECT a.id, a.external_id, a.unit_id, a.status, a.balance, a.held, a.overdraft_limit, a.debt, a.sequence,
+            a.version, encode(a.head_hash, 'hex'), a.next_due_at, m.at,
+            a.version = (SELECT s.version FROM credits_account s WHERE s.id = a.id) AS fresh,
+            (SELECT json_agg(json_build_array({LOT})) FROM credits_grant g
+             WHERE g.account_id = a.id AND g.is_open)::text,
+            {record}
+        FROM ({accounts_sql(locked)}) AS a ({", ".join(COLUMNS)})
+        CROSS JOIN LATERAL (
+            SELECT greatest(coalesce(%s::timestamptz, clock_timestamp()), a.last_recorded_at) AS at
+        ) AS m
+        ORDER BY a.id
+    """  # noqa: S608  # every part is a constant of this module
+
+
+def lock_accounts(ids: Collection[UUID], *, once: Once | None, at: datetime | None) -> dict[UUID, Sheet]:
+    """Lock accounts in id order, answer a repeated request, and return a settled working copy of each that exists.
+
+    What fell due by now is already planned on the sheets. ``at`` stands in for the clock; it is never taken to be
+    before an account's last movement.
+    Raises Replay or IdempotencyKeyReused for a key that was used before.
+    """
+    wanted = sorted(set(ids))
+    rows = _read(wanted, once, at)
+    if not all(row[13] for row in rows):
+        rows = _read(wanted, once, at)
+    if once is not None:
+        once.check(orjson.loads(rows[0][15]) if rows and rows[0][15] else None if rows else once.find())
+    return {row[0]: _settled(row) for row in rows}
+
+
+def lock_account(account: UUID, *, once: Once | None, at: datetime | None) -> Sheet:
+    """Lock one account. Raises UnknownAccount, besides what ``lock_accounts`` raises."""
+    sheet = lock_accounts([account], once=once, at=at).get(account)
+    if sheet is None:
+        raise refusals.UnknownAccount("There is no such account.")
+    return sheet
+
+
+def read_account(account: UUID, *, at: datetime | None = None) -> Sheet:
+    """Return a working copy of an account as it is now, without a lock: for reading only. Raises UnknownAccount.
+
+    It is settled as a lock would settle it, so nobody is shown credits that have lapsed but whose expiry is not posted.
+    """
+    rows = _read([account], None, at, locked=False)
+    if not rows:
+        raise refusals.UnknownAccount("There is no such account.")
+    return _settled(rows[0])
+
+
+def _read(
+    ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True
+) -> list[tuple[Any, ...]]:
+    key = [once.owner, once.key] if once is not None else []
+    with connection.cursor() as cursor:
+        cursor.execute(reading_sql(once is not None, locked), [*key, list(ids), at])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _settled(row: tuple[Any, ...]) -> Sheet:
+    sheet = _sheet(row)
+    if sheet.next_due_at is not None and sheet.next_due_at <= sheet.at:
+        history.load_open_holds(sheet)
+        settle(sheet)
+    return sheet
+
+
+def _sheet(row: tuple[Any, ...]) -> Sheet:
+    (
+        pk, external_id, unit_id, status, balance, held, overdraft_limit, debt, sequence, version, head_hash,
+        next_due_at, at, _fresh, lots, _record,
+    ) = row  # fmt: skip
+    sheet = Sheet(
+        pk, Owner(external_id, unit_id), units.decimal_places(unit_id), status, balance, held, overdraft_limit, debt,
+        sequence, version, head_hash, at, next_due_at,
+    )  # fmt: skip
+    if lots is not None:
+        sheet.lots = sorted((lot(values) for values in orjson.loads(lots)), key=lambda one: one.turn)
+        sheet.lots_by_id = {one.id: one for one in sheet.lots}
+        sheet.in_lots = sum((one.remaining for one in sheet.lots), ZERO)
+    return sheet
+
+
+def lot(values: list[Any]) -> Lot:
+    """Return the working copy of a lot from the JSON array that ``LOT`` selects."""
+    pk, amount, remaining, held, category, priority, expires_at, transferable, paid_currency, paid_minor = values
+    return Lot(
+        id=UUID(pk),
+        amount=Decimal(amount),
+        remaining=Decimal(remaining),
+        held=Decimal(held),
+        category=category,
+        priority=priority,
+        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        transferable=transferable,
+        paid_currency=paid_currency,
+        paid_minor=paid_minor,
+    )

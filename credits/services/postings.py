@@ -1,0 +1,288 @@
+"""The one door to the ledger's tables: writes what was planned on the sheets, in a single statement.
+
+The rows travel as JSON, one parameter for each table, so that one movement and ten thousand take the same statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from credits.amounts import plain
+from credits.plan import Lot, Memo, Movement, Reservation, Sheet
+from credits.plan.state import Draws
+from credits.services.once import Once
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+MEMO = {
+    "feature": "text",
+    "description": "text",
+    "reason": "text",
+    "reference_type": "text",
+    "reference_id": "text",
+    "metadata": "jsonb",
+    "actor_kind": "text",
+    "actor_id": "text",
+    "actor_name": "text",
+    "request_id": "text",
+}
+TRANSACTION = {
+    "id": "uuid",
+    "account_id": "uuid",
+    "sequence": "bigint",
+    "kind": "text",
+    "amount": "numeric(20,6)",
+    "balance_before": "numeric(20,6)",
+    "balance_after": "numeric(20,6)",
+    "debt": "numeric(20,6)",
+    "counterparty": "text",
+    "draws": "jsonb",
+    "parent_id": "uuid",
+    "hold_id": "uuid",
+    "recorded_at": "timestamptz",
+    **MEMO,
+}
+NEW_LOT = {
+    "id": "uuid",
+    "account_id": "uuid",
+    "amount": "numeric",
+    "remaining": "numeric",
+    "held": "numeric",
+    "is_open": "boolean",
+    "category": "text",
+    "priority": "smallint",
+    "expires_at": "timestamptz",
+    "transferable": "boolean",
+    "paid_currency": "text",
+    "paid_minor": "bigint",
+    "source": "text",
+    "origin_id": "uuid",
+    "opening_sequence": "bigint",
+    "created_at": "timestamptz",
+}
+LOT = {"id": "uuid", "remaining": "numeric", "held": "numeric"}
+NEW_HOLD = {
+    "id": "uuid",
+    "account_id": "uuid",
+    "amount": "numeric",
+    "captured": "numeric",
+    "status": "text",
+    "lots": "jsonb",
+    "abandonment_charge": "numeric",
+    "expires_at": "timestamptz",
+    "created_at": "timestamptz",
+    "closed_at": "timestamptz",
+    **MEMO,
+}
+HOLD = {
+    "id": "uuid",
+    "captured": "numeric",
+    "status": "text",
+    "lots": "jsonb",
+    "expires_at": "timestamptz",
+    "closed_at": "timestamptz",
+}
+ACCOUNT = {
+    "id": "uuid",
+    "balance": "numeric",
+    "held": "numeric",
+    "debt": "numeric",
+    "sequence": "bigint",
+    "version": "bigint",
+    "next_due_at": "timestamptz",
+}
+
+
+class StaleSheet(Exception):
+    """A sheet was planned on an account that changed since: it was not locked. A defect; nothing was written."""
+
+
+def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
+    """Write everything planned on the sheets, and the answer to the request, in one statement. Returns the result.
+
+    Raises StaleSheet where an account is not as it was locked. Constraints of the database judge the rest.
+    """
+    changed = [sheet for sheet in sheets if sheet.touched]
+    parts: dict[str, list[Row]] = {
+        "transactions": [_transaction(row, sheet) for sheet in changed for row in sheet.movements],
+        "new_lots": [_new_lot(lot, sheet) for sheet in changed for lot in sheet.lots_by_id.values() if lot.is_new],
+        "lots": [_lot(lot) for sheet in changed for lot in sheet.lots_by_id.values() if lot.changed and not lot.is_new],
+        "new_holds": [_new_hold(held, sheet) for sheet in changed for held in sheet.holds.values() if held.is_new],
+        "holds": [
+            _hold(held) for sheet in changed for held in sheet.holds.values() if held.changed and not held.is_new
+        ],
+        "accounts": [_account(sheet) for sheet in changed],
+    }
+    written = tuple(name for name, rows in parts.items() if rows)
+    values: list[Any] = [orjson.dumps(parts[name], default=plain).decode() for name in written]
+    if once is not None:
+        account = changed[0].id if len(changed) == 1 else None
+        values += [*once.row(once.answer_to(result)), account]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.execute(statement(written, once is not None), values)
+            if cursor.fetchone() != (len(changed),):
+                raise StaleSheet(f"{len(changed)} accounts were planned on; not all were as locked.")
+    return result
+
+
+@cache
+def statement(written: tuple[str, ...], with_key: bool) -> str:
+    """Return the data-modifying statement that writes these tables, and the idempotency record."""
+    clauses = [_clause(name, moves="transactions" in written) for name in written]
+    if with_key:
+        clauses.append(
+            "record AS (INSERT INTO credits_idempotencyrecord"
+            " (owner, key, fingerprint, status, body, account_id, created_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s::uuid, clock_timestamp()))"
+        )
+    counted = "(SELECT count(*) FROM accounts)" if "accounts" in written else "0"
+    return f"WITH {', '.join(clauses)} SELECT {counted}"  # noqa: S608  # every part is a constant of this module
+
+
+def _clause(name: str, *, moves: bool) -> str:
+    """Return one table's clause. Where movements are written, their accounts take over the last one's hash."""
+    names = ", ".join(TRANSACTION)
+    head = "head_hash = t.hash, last_recorded_at = t.recorded_at," if moves else ""
+    from_head = "LEFT JOIN transactions t ON t.account_id = x.id AND t.sequence = x.sequence" if moves else ""
+    unmoved = head.replace("t.hash", "coalesce(t.hash, a.head_hash)").replace(
+        "t.recorded_at", "coalesce(t.recorded_at, a.last_recorded_at)"
+    )
+    return f"{name} AS (" + {
+        "transactions": f"""
+            INSERT INTO credits_transaction ({names}, hash)
+            SELECT {names}, credits_chain(head.head_hash, credits_transaction_bytes({names}))
+                OVER (PARTITION BY x.account_id ORDER BY x.sequence)
+            FROM {_recordset(TRANSACTION)}
+            JOIN (SELECT id AS head_id, head_hash FROM credits_account) head ON head.head_id = x.account_id
+            RETURNING account_id, sequence, hash, recorded_at""",
+        "new_lots": _insert("credits_grant", NEW_LOT),
+        "lots": f"""
+            UPDATE credits_grant g SET remaining = x.remaining, held = x.held, is_open = x.remaining > 0
+            FROM {_recordset(LOT)} WHERE g.id = x.id""",
+        "new_holds": _insert("credits_hold", NEW_HOLD),
+        "holds": f"""
+            UPDATE credits_hold h SET captured = x.captured, status = x.status, lots = x.lots,
+                expires_at = x.expires_at, closed_at = x.closed_at
+            FROM {_recordset(HOLD)} WHERE h.id = x.id""",
+        "accounts": f"""
+            UPDATE credits_account a SET balance = x.balance, held = x.held, debt = x.debt, sequence = x.sequence,
+                {unmoved} version = x.version + 1, next_due_at = x.next_due_at
+            FROM {_recordset(ACCOUNT)} {from_head}
+            WHERE a.id = x.id AND a.version = x.version
+            RETURNING a.id""",
+    }[name] + ")"
+
+
+def _recordset(columns: dict[str, str]) -> str:
+    return "json_to_recordset(%s::json) AS x (" + ", ".join(f"{name} {kind}" for name, kind in columns.items()) + ")"
+
+
+def _insert(table: str, columns: dict[str, str]) -> str:
+    names = ", ".join(columns)
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_recordset(columns)}"  # noqa: S608
+
+
+def _memo(memo: Memo) -> Row:
+    return {
+        "feature": memo.feature,
+        "description": memo.description,
+        "reason": memo.reason,
+        "reference_type": memo.reference_type,
+        "reference_id": memo.reference_id,
+        "metadata": memo.metadata,
+        "actor_kind": memo.actor.kind,
+        "actor_id": memo.actor.id,
+        "actor_name": memo.actor.name,
+        "request_id": memo.request_id,
+    }
+
+
+def _transaction(row: Movement, sheet: Sheet) -> Row:
+    return {
+        "id": row.id,
+        "account_id": sheet.id,
+        "sequence": row.sequence,
+        "kind": row.kind,
+        "amount": row.amount,
+        "balance_before": row.balance_before,
+        "balance_after": row.balance_after,
+        "debt": row.debt,
+        "counterparty": row.counterparty,
+        "draws": _stored(row.draws),
+        "parent_id": row.parent_id,
+        "hold_id": row.hold_id,
+        "recorded_at": row.recorded_at,
+        **_memo(row.memo),
+    }
+
+
+def _new_lot(lot: Lot, sheet: Sheet) -> Row:
+    return {
+        "id": lot.id,
+        "account_id": sheet.id,
+        "amount": lot.amount,
+        "remaining": lot.remaining,
+        "held": lot.held,
+        "is_open": bool(lot.remaining),
+        "category": lot.category,
+        "priority": lot.priority,
+        "expires_at": lot.expires_at,
+        "transferable": lot.transferable,
+        "paid_currency": lot.paid_currency,
+        "paid_minor": lot.paid_minor,
+        "source": lot.source,
+        "origin_id": lot.origin,
+        "opening_sequence": lot.opening_sequence,
+        "created_at": sheet.at,
+    }
+
+
+def _lot(lot: Lot) -> Row:
+    return {"id": lot.id, "remaining": lot.remaining, "held": lot.held}
+
+
+def _new_hold(held: Reservation, sheet: Sheet) -> Row:
+    return {
+        **_hold(held),
+        "account_id": sheet.id,
+        "amount": held.amount,
+        "abandonment_charge": held.abandonment_charge,
+        "created_at": held.created_at,
+        **_memo(held.memo),
+    }
+
+
+def _hold(held: Reservation) -> Row:
+    return {
+        "id": held.id,
+        "captured": held.captured,
+        "status": held.status,
+        "lots": _stored(held.lots),
+        "expires_at": held.expires_at,
+        "closed_at": held.closed_at,
+    }
+
+
+def _account(sheet: Sheet) -> Row:
+    return {
+        "id": sheet.id,
+        "balance": sheet.balance,
+        "held": sheet.held,
+        "debt": sheet.debt,
+        "sequence": sheet.sequence,
+        "version": sheet.version,
+        "next_due_at": sheet.next_due_at,
+    }
+
+
+def _stored(draws: Draws) -> list[tuple[UUID, str]]:
+    """Return draws as they are kept: amounts as text, which no reader of JSON turns into a float."""
+    return [(lot_id, f"{part:f}") for lot_id, part in draws]
