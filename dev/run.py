@@ -178,6 +178,7 @@ Florin is running.
   Admin      {address}/admin/      user demo, password {environment["FLORIN_DEMO_PASSWORD"]}
   API docs   {address}/api/docs/
   API key    {environment["FLORIN_DEMO_API_KEY"]}
+             curl -H "Authorization: Bearer {environment["FLORIN_DEMO_API_KEY"]}" {address}/api/v1/accounts
   Logs       {logs}/
   Stop       Ctrl-C
 """
