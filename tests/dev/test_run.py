@@ -42,6 +42,7 @@ class TestItComesUp:
         assert (status, rest.split()[-1]) == (0, "Stopped.")
         assert project.processes() == []
 
+    @pytest.mark.faults
     def test_secrets_stay_the_same_and_private(self, project: Project) -> None:
         kept = ("demo-password", "demo-api-key", "secret-key")
         texts = []
@@ -147,6 +148,7 @@ class TestSomethingDies:
         assert status == 0
         assert project.processes() == []
 
+    @pytest.mark.faults
     def test_a_killed_make_takes_the_supervisor_along(self, project: Project) -> None:
         make = subprocess.Popen(
             ["sh", "-c", '"$1" -m dev.run; true', "sh", *project.python],
@@ -180,6 +182,7 @@ class TestSomethingDies:
 
         assert project.processes() == []
 
+    @pytest.mark.faults
     def test_a_stranger_with_a_recorded_pid_is_left_alone(self, project: Project) -> None:
         project.state.mkdir()
         stranger = subprocess.Popen(["sleep", "60"])

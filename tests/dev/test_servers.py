@@ -105,6 +105,7 @@ class TestTwoUsers:
 
         assert own_by(project, "postgres") == own_by(project, "valkey") == []
 
+    @pytest.mark.faults
     def test_what_a_killed_one_left_is_stopped_on_request(self, project: Project) -> None:
         killed = project.start(*WAIT)
         read_until(killed, "up")
@@ -139,6 +140,7 @@ class TestAfterACrash:
 
         assert project.sql("SELECT 1") == "1"
 
+    @pytest.mark.faults
     def test_a_port_taken_meanwhile_is_replaced(self, project: Project) -> None:
         project.sql("SELECT 1")
         [remembered] = project.state.glob("postgres/*/port")
