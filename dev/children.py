@@ -23,7 +23,7 @@ QUICK_DEATHS = 3
 LONGEST_BACK_OFF = 30.0
 
 
-class Stopped(Exception):
+class Stopped(KeyboardInterrupt):
     """Somebody asked us to stop."""
 
 

@@ -52,6 +52,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
+        """The address, with the password in it."""
         return f"postgresql://{NAME}:{self._password}@127.0.0.1:{self._port}/{NAME}"
 
     def running(self) -> bool:
@@ -97,10 +98,12 @@ class Postgres:
 
     @cached_property
     def data(self) -> Path:
+        """The cluster, complete since it has this name."""
         return (self.folder if self._borrowed is None else self._reachable) / "data"
 
     @cached_property
     def log(self) -> Path:
+        """The file that the server writes to."""
         return self.data.with_name("log")
 
     @cached_property

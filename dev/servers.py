@@ -26,6 +26,10 @@ from .valkey import Valkey
 Say = Callable[[str], None]
 
 
+def silently(_line: str) -> None:
+    """Say nothing: not every user of the servers has a reader."""
+
+
 class Server(Protocol):
     """What sharing needs to know of a server."""
 
@@ -33,11 +37,20 @@ class Server(Protocol):
     folder: Path
 
     @property
-    def url(self) -> str: ...
-    def running(self) -> bool: ...
-    def start(self) -> None: ...
-    def ready(self) -> None: ...
-    def stop(self) -> None: ...
+    def url(self) -> str:
+        """The address, with the password in it."""
+
+    def running(self) -> bool:
+        """Return whether the server lives."""
+
+    def start(self) -> None:
+        """Start it; raises DevError when it refuses."""
+
+    def ready(self) -> None:
+        """Wait until it answers; raises DevError when it does not."""
+
+    def stop(self) -> None:
+        """Stop it, whoever started it."""
 
 
 KINDS: dict[str, Callable[[Path], Server]] = {"DATABASE_URL": Postgres, "REDIS_URL": Valkey}
@@ -49,7 +62,7 @@ def own_servers() -> dict[str, Server]:
 
 
 @contextmanager
-def servers(say: Say = lambda line: None, own: Mapping[str, Server] | None = None) -> Iterator[dict[str, str]]:
+def servers(say: Say = silently, own: Mapping[str, Server] | None = None) -> Iterator[dict[str, str]]:
     """Yield the addresses of running servers as environment variables, and let go of the servers afterwards.
 
     Raises DevError when a server cannot be found or started.
@@ -61,7 +74,7 @@ def servers(say: Say = lambda line: None, own: Mapping[str, Server] | None = Non
 
 
 @contextmanager
-def shared(server: Server, say: Say = lambda line: None) -> Iterator[str]:
+def shared(server: Server, say: Say = silently) -> Iterator[str]:
     """Yield the address of `server`, which runs at least until the last of its users has left."""
     with server.folder.joinpath("users.lock").open("a") as users:
         try:
@@ -116,7 +129,7 @@ def run_command(command: Sequence[str]) -> int:
     received: list[int] = []
     child: subprocess.Popen[bytes] | None = None
 
-    def pass_on(number: int, frame: object) -> None:
+    def pass_on(number: int, _frame: object) -> None:
         received.append(number)
         # Ctrl-C reaches the command by itself: it stands in the terminal's foreground with us.
         if child and number != signal.SIGINT:

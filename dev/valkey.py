@@ -23,6 +23,7 @@ class Valkey:
 
     @property
     def url(self) -> str:
+        """The address, with the password in it."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
     def running(self) -> bool:

