@@ -93,6 +93,12 @@ class InsufficientCredits(Refusal):
         )
 
 
+def empty(needed: Decimal) -> InsufficientCredits:
+    """Return the shortage of an account that was never opened, for callers to whom it reads as empty."""
+    nothing = Decimal(0)
+    return InsufficientCredits(needed=needed, available=nothing, balance=nothing, held=nothing, expiring=[])
+
+
 class BalanceLimit(Refusal):
     status, code, title = 422, "balance_limit", "The balance would grow beyond what an account can hold."
 

@@ -27,17 +27,15 @@ def state_folder() -> Path:
 def remembered(file: Path, generate: Callable[[], str]) -> str:
     """Return the text kept in `file`, generating it on first use with mode 0600.
 
-    Two processes that ask at once get the same text: the first to link its file wins.
+    Two processes that ask at once get the same text.
     """
     if not file.exists():
-        draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-        write_private(draft, generate())
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        with locked(file.with_name("generate.lock")):
+            if not file.exists():
+                draft = file.with_name(f".{file.name}")
+                write_private(draft, generate())
+                # A reader without the lock sees the whole text or no file.
+                draft.rename(file)
     return file.read_text().strip()
 
 

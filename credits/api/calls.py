@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from rest_framework.request import Request
@@ -15,6 +15,7 @@ from credits import queries, refusals, units
 from credits.api.json import canonical, dumps
 from credits.api.problems import MEDIA_TYPE, of_refusal
 from credits.plan import Actor, Memo, Owner
+from credits.services.keys import Caller
 from credits.services.once import Answer, Once, Replay
 
 T = TypeVar("T")
@@ -23,9 +24,15 @@ Act = Callable[[Once | None], T]
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
+def caller(request: Request) -> Caller:
+    """Return whose key the request carries. Permissions have let it pass, so there is one."""
+    return cast(Caller, request.auth)
+
+
 def actor(request: Request) -> Actor:
     """Return the API key as the one who acts."""
-    return Actor("key", str(request.auth.id), request.auth.name)
+    key = caller(request)
+    return Actor("key", str(key.id), key.name)
 
 
 def memo(request: Request, asked: Mapping[str, Any], **said: Any) -> Memo:
@@ -76,12 +83,15 @@ def for_owner(request: Request, external_id: str, act: Callable[[Owner], T]) -> 
         return act(only)
 
 
-def perform(request: Request, act: Act[T], show: Callable[[T], Any], *, status: int = 201) -> Response:
+def perform(
+    request: Request, act: Act[T], show: Callable[[T], Any], *, status: int = 201, key: str | None = None
+) -> Response:
     """Do a write, once for its Idempotency-Key, and answer with what ``show`` makes of its result.
 
     A repeated request gets the first one's answer to the letter, with ``Idempotency-Replayed: true``.
+    ``key`` is one that came in the body, for want of a header.
     """
-    once = _once(request, lambda result: Answer(status, dumps(show(result)).decode()))
+    once = _once(request, key, lambda result: Answer(status, dumps(show(result)).decode()))
     try:
         result = act(once)
     except Replay as replay:
@@ -97,15 +107,15 @@ def perform(request: Request, act: Act[T], show: Callable[[T], Any], *, status: 
     return Response(show(result), status=status)
 
 
-def _once(request: Request, answer_to: Callable[[Any], Answer]) -> Once | None:
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+def _once(request: Request, key: str | None, answer_to: Callable[[Any], Answer]) -> Once | None:
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY", key)
     if key is None:
         return None
     if not KEY.fullmatch(key):
         raise refusals.InvalidField("Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
     asked = canonical([request.method, request.path_info, request.META.get("QUERY_STRING", ""), request.data])
     return Once(
-        owner=request.auth.owner,
+        owner=caller(request).owner,
         key=key,
         fingerprint=hashlib.sha256(asked).hexdigest(),
         answer_to=answer_to,

@@ -6,6 +6,9 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.routers import Route, SimpleRouter
 
+from credits.api.dialects.lotti import LottiViewSet
+from credits.api.dialects.nextapp import NextAppViewSet
+from credits.api.dialects.shieldx import ShieldxViewSet
 from credits.api.views.accounts import AccountViewSet
 from credits.api.views.batches import BatchViewSet
 from credits.api.views.health import health
@@ -30,6 +33,11 @@ router.register("holds", HoldViewSet, basename="hold")
 router.register("transfers", TransferViewSet, basename="transfer")
 router.register("batches", BatchViewSet, basename="batch")
 
+dialect_a = Router()
+dialect_a.register("", LottiViewSet, basename="lotti")
+dialect_b = Router()
+dialect_b.register("credits", ShieldxViewSet, basename="shieldx")
+
 urlpatterns = [
     path("health", health),
     path("api/v1/health", health),
@@ -37,5 +45,14 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("api/v1/", include(router.urls)),
+    path("api/v1/", include(dialect_a.urls)),
+    path("api/v1/", include(dialect_b.urls)),
+    path("api/v1/credits/balance/<path:tenant_id>", ShieldxViewSet.as_view({"get": "balance"})),
+    path("api/v1/credits/history/<path:tenant_id>", ShieldxViewSet.as_view({"get": "history"})),
+    path("api/credits/<path:user_id>/balance", NextAppViewSet.as_view({"get": "balance"})),
+    path("api/credits/<path:user_id>/history", NextAppViewSet.as_view({"get": "history"})),
+    path("api/credits/<path:user_id>/add", NextAppViewSet.as_view({"post": "add"})),
+    path("api/credits/<path:user_id>/deduct", NextAppViewSet.as_view({"post": "deduct"})),
+    path("api/credits/<path:user_id>/transfer", NextAppViewSet.as_view({"post": "transfer"})),
 ]
 

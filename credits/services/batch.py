@@ -16,7 +16,7 @@ from credits.models import Hold, Transaction
 from credits.plan import LotTerms, Memo, Movement, Reservation, Sheet
 from credits.plan.state import ZERO
 from credits.services import history
-from credits.services.locks import lock_accounts
+from credits.services.locks import known, lock_accounts
 from credits.services.once import Once, money
 from credits.services.postings import post
 
@@ -77,10 +77,9 @@ class Room:
 
     def sheet(self, account: UUID | None) -> Sheet:
         """Return an account's sheet. Raises UnknownAccount."""
-        sheet = self.sheets.get(account) if account else None
-        if sheet is None:
-            raise refusals.UnknownAccount("There is no such account.")
-        return sheet
+        if account is None:
+            raise refusals.InvalidField("account", "This field is required.")
+        return known(self.sheets, account)
 
     def hold(self, item: Item) -> tuple[Sheet, Reservation]:
         """Return the hold an item answers, with its account. Raises UnknownHold."""

@@ -92,7 +92,12 @@ def lock_accounts(ids: Collection[UUID], *, once: Once | None, at: datetime | No
 
 def lock_account(account: UUID, *, once: Once | None, at: datetime | None) -> Sheet:
     """Lock one account. Raises UnknownAccount, besides what ``lock_accounts`` raises."""
-    sheet = lock_accounts([account], once=once, at=at).get(account)
+    return known(lock_accounts([account], once=once, at=at), account)
+
+
+def known(sheets: dict[UUID, Sheet], account: UUID) -> Sheet:
+    """Return an account's sheet. Raises UnknownAccount where there is none."""
+    sheet = sheets.get(account)
     if sheet is None:
         raise refusals.UnknownAccount("There is no such account.")
     return sheet

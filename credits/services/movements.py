@@ -6,28 +6,38 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from credits import plan
+from credits import plan, refusals
 from credits.models import TransactionKind
 from credits.plan import LotTerms, Memo, Movement, Owner
 from credits.services import history
 from credits.services.accounts import NOTHING, insert_account
-from credits.services.locks import lock_account, lock_accounts
+from credits.services.locks import known, lock_account, lock_accounts
 from credits.services.once import Once, money
 from credits.services.postings import post
 
 
 @money
 def spend_credits(
-    once: Once | None, /, *, account: UUID, amount: Decimal, memo: Memo, at: datetime | None = None
+    once: Once | None,
+    /,
+    *,
+    account: UUID,
+    amount: Decimal,
+    memo: Memo,
+    absent_is_empty: bool = False,
+    at: datetime | None = None,
 ) -> Movement:
     """Charge an account for use, drawn on its lots by priority, then earliest expiry, then oldest.
 
     One transaction under the account's lock. A reference in the memo charges once for ever: the same again returns the
-    first movement.
+    first movement. With ``absent_is_empty`` an account never opened is short, not unknown.
     Raises UnknownAccount, AccountFrozen, AccountClosed, InsufficientCredits, InvalidField, ReferenceConflict, Busy.
     """
-    sheet = lock_account(account, once=once, at=at)
-    history.load_references({account: sheet}, [(account, memo)])
+    sheets = lock_accounts([account], once=once, at=at)
+    if absent_is_empty and not sheets:
+        raise refusals.empty(amount)
+    sheet = known(sheets, account)
+    history.load_references(sheets, [(account, memo)])
     return post([sheet], plan.spend(sheet, amount, memo), once)
 
 

@@ -1,0 +1,120 @@
+"""The cast, the books and the doors that tests use.
+
+Alice has 100 credits, Bob an empty account. ``api`` calls with a key that may do everything. After every test that
+touched the database the books are audited.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, connections
+from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
+
+from credits import checks
+from credits.models import Account, Scope
+from credits.services import keys
+from tests.factories import AccountFactory
+
+TABLES = "credits_account, credits_transaction, credits_grant, credits_hold, credits_idempotencyrecord, credits_apikey"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: Any, django_db_keepdb: bool, django_db_createdb: bool
+) -> Iterator[None]:
+    """Make the test database whichever tests were asked for; kept between runs, as migrations take a while."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb and not django_db_createdb)
+    yield
+    if not django_db_keepdb:
+        with django_db_blocker.unblock():
+            teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def _books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Audit the books after every test that has a database."""
+    database = {"db", "committed", "database"} & set(request.fixturenames)
+    if database:
+        request.getfixturevalue("database")
+    keys.forget()
+    yield
+    if database:
+        assert audit() == {}
+
+
+def audit() -> dict[str, list[str]]:
+    """Return the offenders of every check that has any."""
+    found = {check.name: check.offenders() for check in checks.CHECKS}
+    return {name: offenders for name, offenders in found.items() if offenders}
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database whose changes are really committed, for threads and processes. Emptied afterwards.
+
+    Django's own flush truncates, which the ledger refuses; replication's role passes by the guards.
+    """
+    with django_db_blocker.unblock():
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute(f"TRUNCATE {TABLES}, django_session, django_admin_log, auth_user CASCADE")
+            cursor.execute("SET session_replication_role = DEFAULT")
+        cache.clear()
+        connections.close_all()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> None:
+    """A database: rolled back after the test, unless the test asks for ``committed``."""
+    request.getfixturevalue("committed" if "committed" in request.fixturenames else "db")
+
+
+@pytest.fixture
+def alice(database: None) -> Account:
+    return AccountFactory(external_id="alice@example.com", balance=100)
+
+
+@pytest.fixture
+def bob(database: None) -> Account:
+    return AccountFactory(external_id="bob", balance=0)
+
+
+class Api:
+    """A caller of the API."""
+
+    def __init__(self, *scopes: str, name: str = "web-prod") -> None:
+        self.row, self.key = keys.create_api_key(name=name, scopes=scopes or Scope.values)
+        self.client = Client()
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.client.get(path, headers={"Authorization": f"Bearer {self.key}", **headers})
+
+    def post(self, path: str, body: Any = None, *, method: str = "POST", **headers: str) -> Any:
+        """Send a body, as JSON unless it is bytes. ``once`` is the Idempotency-Key."""
+        once = headers.pop("once", None)
+        if once is not None:
+            headers["Idempotency-Key"] = once
+        data = body if isinstance(body, bytes) else json.dumps(body if body is not None else {}).encode()
+        return self.client.generic(
+            method,
+            path,
+            data,
+            content_type=headers.pop("content_type", "application/json"),
+            headers={"Authorization": f"Bearer {self.key}", **headers},
+        )
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self.post(path, body, method="PATCH")
+
+
+@pytest.fixture
+def api(database: None) -> Api:
+    return Api()

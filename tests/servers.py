@@ -1,0 +1,30 @@
+"""A pytest plugin: real PostgreSQL and Valkey for the whole run, up before Django reads its settings."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+
+from dev.servers import servers
+
+_up = ExitStack()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Start or join the servers, and set the environment that settings are read from."""
+    os.environ.update(_up.enter_context(servers()))
+    # A name that does not exist: Django makes test_… of it, and nothing reaches another database by mistake.
+    os.environ["DATABASE_URL"] = urlsplit(os.environ["DATABASE_URL"])._replace(path="/florin_suite").geturl()
+    os.environ["ENVIRONMENT"] = "development"
+    os.environ["SECRET_KEY"] = "only-for-tests"
+    # A database of its own number, so that a running `make run` keeps its rate limits and tasks.
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/9"
+
+
+def pytest_unconfigure() -> None:
+    """Let go of the servers; the last to leave stops them."""
+    _up.close()
