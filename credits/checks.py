@@ -85,12 +85,12 @@ LOTS = Check(
     "a lot has left what its movements put in and took out",
     """
     SELECT format('lot %s of account %s: %s remaining, its draws sum to %s',
-                  coalesce(g.id, d.lot), coalesce(g.account_id, d.account_id), g.remaining, d.total)
+                  coalesce(g.id, d.lot), coalesce(g.account_id, d.account_id), g.remaining, coalesce(d.total, 0))
     FROM credits_grant g
     FULL JOIN (SELECT t.account_id, (draw->>0)::uuid AS lot, sum((draw->>1)::numeric) AS total
                FROM credits_transaction t, jsonb_array_elements(t.draws) AS draw GROUP BY 1, 2) d
       ON d.lot = g.id AND d.account_id = g.account_id
-    WHERE g.remaining IS DISTINCT FROM d.total
+    WHERE g.id IS NULL OR g.remaining <> coalesce(d.total, 0)
     """,
 )
 COVERED = Check(

@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -69,6 +70,7 @@ def servers(say: Say = silently, own: Mapping[str, Server] | None = None) -> Ite
     """
     own = own_servers() if own is None else own
     with ExitStack() as stack:
+        stack.enter_context(_sigterm_as_ctrl_c())
         addresses = {variable: stack.enter_context(shared(server, say)) for variable, server in own.items()}
         yield {variable: addresses.get(variable) or os.environ[variable] for variable in KINDS}
 
@@ -106,6 +108,19 @@ def stop_unused(own: Mapping[str, Server]) -> None:
                 raise DevError(f"{server.title} is in use: stop make run, make test and the like first.")
             if server.running():
                 server.stop()
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM unwind a user that has no handler of its own: ended where it stands, it would leave the servers up."""
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _ensure(server: Server, say: Say) -> None:

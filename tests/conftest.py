@@ -16,9 +16,9 @@ from django.db import connection, connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 
-from credits import checks
 from credits.models import Account, Scope
 from credits.services import keys
+from tests.books import Books, audit, snapshot
 from tests.factories import AccountFactory
 
 TABLES = "credits_account, credits_transaction, credits_grant, credits_hold, credits_idempotencyrecord, credits_apikey"
@@ -49,10 +49,10 @@ def _books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
         assert audit() == {}
 
 
-def audit() -> dict[str, list[str]]:
-    """Return the offenders of every check that has any."""
-    found = {check.name: check.offenders() for check in checks.CHECKS}
-    return {name: offenders for name, offenders in found.items() if offenders}
+@pytest.fixture
+def books(database: None) -> Books:
+    """Tells every row of the ledger, to be compared."""
+    return snapshot
 
 
 @pytest.fixture

@@ -47,6 +47,16 @@ class TestServersAreUpForOneCommand:
         assert status == 128 + signal.SIGTERM
         assert project.processes() == []
 
+    def test_a_signal_to_a_user_without_a_handler_leaves_no_process_either(self, project: Project) -> None:
+        code = "import signal, dev.servers\nwith dev.servers.servers():\n print('up', flush=True)\n signal.pause()"
+        project.folder.joinpath("user.py").write_text(code)
+        user = project.start("user")
+        read_until(user, "up")
+
+        finish(user, signal.SIGTERM)
+
+        assert project.processes() == []
+
     def test_addresses_of_the_environment_win(self, project: Project) -> None:
         given = {"DATABASE_URL": "postgresql://elsewhere/florin", "REDIS_URL": "redis://elsewhere/1"}
 
