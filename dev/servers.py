@@ -112,7 +112,7 @@ def stop_unused(own: Mapping[str, Server]) -> None:
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM unwind a user that has no handler of its own: ended where it stands, it would leave the servers up."""
+    """Let SIGTERM unwind a user without a handler of its own: ended where it stands, it would leave the servers up."""
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if ours:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
