@@ -81,7 +81,8 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the cluster, breaking its connections; what was committed stays."""
-        if not self._control("stop", "-m", "fast", "-w", "-t", "30") and self.running():
+        if not self._control("stop", "-m", "fast", "-w", "-t", "30"):
+            # Its start may have been interrupted before it wrote its pid down.
             processes.end(self._living(), seconds=5, sig=signal.SIGQUIT)
 
     @cached_property
