@@ -25,16 +25,13 @@ TABLES = "credits_account, credits_transaction, credits_grant, credits_hold, cre
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(
-    django_test_environment: None, django_db_blocker: Any, django_db_keepdb: bool, django_db_createdb: bool
-) -> Iterator[None]:
-    """Make the test database whichever tests were asked for; kept between runs, as migrations take a while."""
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Make the test database, whichever way a test asks for it, and drop it at the end."""
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb and not django_db_createdb)
+        made = setup_databases(verbosity=0, interactive=False)
     yield
-    if not django_db_keepdb:
-        with django_db_blocker.unblock():
-            teardown_databases(made, verbosity=0)
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,10 @@ _up = ExitStack()
 def pytest_load_initial_conftests() -> None:
     """Start or join the servers, and set the environment that settings are read from."""
     os.environ.update(_up.enter_context(servers()))
-    # A name that does not exist: Django makes test_… of it, and nothing reaches another database by mistake.
-    os.environ["DATABASE_URL"] = urlsplit(os.environ["DATABASE_URL"])._replace(path="/florin_suite").geturl()
+    # A name that does not exist: Django makes test_… of it, so nothing reaches another database by mistake, and two
+    # runs at once have one each.
+    address = urlsplit(os.environ["DATABASE_URL"])
+    os.environ["DATABASE_URL"] = address._replace(path=f"/florin_{os.getpid()}").geturl()
     os.environ["ENVIRONMENT"] = "development"
     os.environ["SECRET_KEY"] = "only-for-tests"
     # A database of its own number, so that a running `make run` keeps its rate limits and tasks.

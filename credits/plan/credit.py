@@ -98,9 +98,9 @@ def transfer(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple
         raise refusals.InvalidField("to", "An account cannot transfer to itself.")
     if source.owner.unit != target.owner.unit:
         raise refusals.InvalidField("to", f"The accounts count different units ({source.owner.unit}, {target.owner.unit}).")
-    earlier = known(source, TransactionKind.TRANSFER, memo, -amount)
+    earlier = _transferred(source, target, amount, memo)
     if earlier is not None:
-        return earlier, _other_leg(target, memo, amount)
+        return earlier
     check_can_give(source)
     check_not_closed(target)
     check_room(target, amount)
@@ -159,8 +159,12 @@ def _moved(lot: Lot, part: Decimal) -> Lot:
     )
 
 
-def _other_leg(target: Sheet, memo: Memo, amount: Decimal) -> Movement:
-    leg = known(target, TransactionKind.TRANSFER, memo, amount)
-    if leg is None:
-        raise refusals.ReferenceConflict(f"{memo.reference_type} {memo.reference_id} went to another account before.")
-    return leg
+def _transferred(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple[Movement, Movement] | None:
+    """Return both legs of the transfer that this reference caused before; refuse if it was another one."""
+    out = known(source, TransactionKind.TRANSFER, memo, -amount)
+    into = known(target, TransactionKind.TRANSFER, memo, amount)
+    if out is not None and into is not None and into.parent_id == out.id:
+        return out, into
+    if out is not None or into is not None:
+        raise refusals.ReferenceConflict(f"{memo.reference_id} moved credits between other accounts before.")
+    return None
