@@ -14,7 +14,12 @@ from uuid import UUID
 from credits.amounts import say
 
 
-class Refusal(Exception):
+def problem(status: int, code: str, title: str, detail: str, **members: Any) -> dict[str, Any]:
+    """Return RFC 9457 problem details."""
+    return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code, **members}
+
+
+class Refusal(Exception):  # noqa: N818  # the word for what it is
     """A request that was understood and is not done. Carries its code, status and an explanation."""
 
     status: ClassVar[int] = 409
@@ -27,6 +32,10 @@ class Refusal(Exception):
         super().__init__(detail)
         self.detail = detail
         self.members = members
+
+    def told(self) -> dict[str, Any]:
+        """Return the refusal as problem details."""
+        return problem(self.status, self.code, self.title, self.detail, **self.members)
 
 
 class InvalidField(Refusal):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -52,9 +53,9 @@ def books(database: None) -> Books:
     return snapshot
 
 
-@pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """A database whose changes are really committed, for threads and processes. Emptied afterwards.
+@contextmanager
+def commits(django_db_blocker: Any) -> Iterator[None]:
+    """Let changes really be committed, for threads and processes, and empty the database afterwards.
 
     Django's own flush truncates, which the ledger refuses; replication's role passes by the guards.
     """
@@ -66,6 +67,13 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             cursor.execute("SET session_replication_role = DEFAULT")
         cache.clear()
         connections.close_all()
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database whose changes are really committed."""
+    with commits(django_db_blocker):
+        yield
 
 
 @pytest.fixture

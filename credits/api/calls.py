@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from credits import queries, refusals, units
 from credits.api.json import canonical, dumps
-from credits.api.problems import MEDIA_TYPE, of_refusal
+from credits.api.problems import MEDIA_TYPE
 from credits.plan import Actor, Memo, Owner
 from credits.services.keys import Caller
 from credits.services.once import Answer, Once, Replay
@@ -119,5 +119,5 @@ def _once(request: Request, key: str | None, answer_to: Callable[[Any], Answer])
         key=key,
         fingerprint=hashlib.sha256(asked).hexdigest(),
         answer_to=answer_to,
-        refusal_to=lambda refusal: Answer(refusal.status, dumps(of_refusal(refusal)).decode()),
+        refusal_to=lambda refusal: Answer(refusal.status, dumps(refusal.told()).decode()),
     )

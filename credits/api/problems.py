@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from credits import refusals
+from credits.refusals import problem
 
 log = logging.getLogger(__name__)
 
@@ -29,29 +30,12 @@ class BodyTooLarge(exceptions.APIException):
         super().__init__(f"The body may have at most {limit} bytes.")
 
 
-def problem(status: int, code: str, title: str, detail: str, **members: Any) -> dict[str, Any]:
-    """Return the body of a problem."""
-    return {
-        "type": f"/problems/{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        **members,
-    }
-
-
-def of_refusal(refusal: refusals.Refusal) -> dict[str, Any]:
-    """Return the problem that a refusal is."""
-    return problem(refusal.status, refusal.code, refusal.title, refusal.detail, **refusal.members)
-
-
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn whatever a view raised into a problem. DRF's exception handler."""
     set_rollback()
     headers: dict[str, str] = {}
     if isinstance(error, refusals.Refusal):
-        body = of_refusal(error)
+        body = error.told()
         if isinstance(error, refusals.Busy):
             headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, exceptions.ValidationError):

@@ -218,10 +218,10 @@ class BalanceOut(serializers.Serializer[Any]):
     account = serializers.CharField()
     unit = serializers.CharField()
     balance = AmountOut()
-    held = AmountOut()
-    available = AmountOut()
-    overdraft_limit = AmountOut()
-    debt = AmountOut()
+    held = AmountOut(required=False, help_text="Not told of the past; nor are the next three.")
+    available = AmountOut(required=False)
+    overdraft_limit = AmountOut(required=False)
+    debt = AmountOut(required=False)
     as_of = serializers.DateTimeField()
 
 

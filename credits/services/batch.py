@@ -63,8 +63,7 @@ class BatchRefused(refusals.Refusal):
     status, code, title = 422, "batch_refused", "An item of the batch was refused, so nothing was done."
 
     def __init__(self, index: int, refusal: refusals.Refusal) -> None:
-        super().__init__(f"Item {index} was refused: {refusal.detail}", index=index)
-        self.refusal = refusal
+        super().__init__(f"Item {index} was refused: {refusal.detail}", index=index, problem=refusal.told())
 
 
 @dataclass(slots=True)

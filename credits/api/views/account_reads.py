@@ -96,7 +96,7 @@ class ReadsMixin(ApiViewSet):
             raise refusals.InvalidField("format", "Ask for json or csv.")
         since, until = moment(request, "from"), moment(request, "to")
         after = whole(request, "after", 0, most=2**62)
-        limit = whole(request, "limit", 100, most=MOST_ROWS)
+        limit = whole(request, "limit", 100, least=1, most=MOST_ROWS)
 
         def page(owner: Owner) -> Any:
             account = Account.objects.filter(pk=owner.account).first()
@@ -125,13 +125,13 @@ def moment(request: Request, name: str) -> datetime | None:
     return value
 
 
-def whole(request: Request, name: str, default: int, *, most: int) -> int:
-    """Return the whole number that a query parameter names, between 0 and ``most``. Raises InvalidField."""
+def whole(request: Request, name: str, default: int, *, least: int = 0, most: int) -> int:
+    """Return the whole number that a query parameter names, from ``least`` to ``most``. Raises InvalidField."""
     text = request.query_params.get(name)
     if text is None or text == "":
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) > most:
-        raise refusals.InvalidField(name, f"Send a whole number from 0 to {most}.")
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or not least <= int(text) <= most:
+        raise refusals.InvalidField(name, f"Send a whole number from {least} to {most}.")
     return int(text)
 
 

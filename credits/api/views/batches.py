@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from credits import refusals
 from credits.api import examples
 from credits.api.calls import check_unit, memo, perform
-from credits.api.problems import of_refusal
 from credits.api.requests import BatchItemRequest, BatchRequest
 from credits.api.schema import describe
 from credits.api.shapes import BatchOut, print_hold, print_movement
@@ -132,7 +131,7 @@ def _print(items: list[Item | refusals.Refusal], outcomes: list[Outcome]) -> dic
 
 def _result(index: int, item: Item | refusals.Refusal, outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, refusals.Refusal):
-        return {"index": index, "status": outcome.status, "problem": of_refusal(outcome)}
+        return {"index": index, "status": outcome.status, "problem": outcome.told()}
     released = isinstance(item, Item) and item.verb is Verb.RELEASE
     if isinstance(outcome, Reservation):
         return {"index": index, "status": 200 if released else 201, "hold": print_hold(outcome)}

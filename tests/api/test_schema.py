@@ -1,0 +1,84 @@
+"""The schema, and whether the service keeps to it whatever is sent."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from django.core.management import call_command
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from config.wsgi import application
+from credits.models import Scope
+from credits.services.keys import create_api_key
+from tests.books import audit
+from tests.conftest import commits
+
+CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+
+
+def written() -> dict[str, Any]:
+    printed = StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=printed)
+    return yaml.safe_load(printed.getvalue())
+
+
+SCHEMA = written()
+contract = schemathesis.openapi.from_dict(SCHEMA)
+contract.app = application
+
+
+@contract.parametrize()
+@settings(
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+def test_every_operation_keeps_to_the_schema(case: schemathesis.Case, caller: dict[str, str]) -> None:
+    response = case.call(headers=caller)
+
+    case.validate_response(response, checks=CHECKS)
+
+
+@pytest.fixture(scope="module")
+def caller(django_db_setup: None, django_db_blocker: Any) -> Any:
+    """A key, and accounts with the ids that the examples name, for all cases of the module."""
+    with commits(django_db_blocker):
+        _, key = create_api_key(name="schemathesis", scopes=Scope.values)
+        yield {"Authorization": f"Bearer {key}"}
+        assert audit() == {}
+
+
+def test_every_operation_has_a_tag_a_summary_and_an_example() -> None:
+    for path, operations in SCHEMA["paths"].items():
+        for method, operation in operations.items():
+            assert operation["tags"], (method, path)
+            assert operation["summary"], (method, path)
+            answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+            assert any("examples" in media for answer in answers for media in answer["content"].values()), path
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                assert "examples" in media, (method, path)
+
+
+def test_the_dialects_have_tags_of_their_own() -> None:
+    tags = {tag for operations in SCHEMA["paths"].values() for each in operations.values() for tag in each["tags"]}
+
+    assert tags == {"Accounts", "Credits", "Holds", "Transactions", "Dialect A", "Dialect B", "Dialect E"}
+
+
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/docs", "/api/redoc/", "/api/schema/"])
+def test_the_pages_load_nothing_from_elsewhere(client: Any, path: str) -> None:
+    page = client.get(path)
+
+    assert page.status_code == 200
+    assert b"//cdn" not in page.content
+    assert b"https://" not in page.content or path == "/api/schema/"
+
+
