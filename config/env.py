@@ -21,7 +21,7 @@ def text(name: str, default: str | None = None, *, choices: tuple[str, ...] = ()
     return value
 
 
-def flag(name: str, default: bool) -> bool:
+def flag(name: str, *, default: bool) -> bool:
     """Return a boolean written as 1/0, true/false, yes/no or on/off."""
     value = os.environ.get(name, "").strip().lower()
     if not value:

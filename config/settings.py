@@ -11,7 +11,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # development relaxes what only a browser on this machine needs; nothing of the ledger depends on it.
 ENVIRONMENT = env.text("ENVIRONMENT", "production", choices=("production", "development"))
 DEVELOPMENT = ENVIRONMENT == "development"
-DEBUG = env.flag("DEBUG", False)
+DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEVELOPMENT else "")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
@@ -171,8 +171,8 @@ USE_TZ = True
 USE_I18N = True
 USE_THOUSAND_SEPARATOR = True
 
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY", False) else None
-SECURE_SSL_REDIRECT = env.flag("HTTPS_REDIRECT", not DEVELOPMENT)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY", default=False) else None
+SECURE_SSL_REDIRECT = env.flag("HTTPS_REDIRECT", default=not DEVELOPMENT)
 SECURE_HSTS_SECONDS = env.whole("HSTS_SECONDS", 0 if DEVELOPMENT else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEVELOPMENT
 SECURE_HSTS_PRELOAD = not DEVELOPMENT

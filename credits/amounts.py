@@ -11,7 +11,8 @@ import orjson
 def number(amount: Decimal) -> int | orjson.Fragment:
     """Return an amount as the JSON number that says it exactly: 50, 99.75, 0.000125."""
     if amount == (whole := int(amount)):
-        return whole
+        # Larger integers are JSON numbers too, but orjson writes only those of 64 bits.
+        return whole if abs(whole) < 2**63 else orjson.Fragment(str(whole).encode())
     return orjson.Fragment(f"{amount:f}".rstrip("0").encode())
 
 

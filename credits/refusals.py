@@ -19,7 +19,7 @@ def problem(status: int, code: str, title: str, detail: str, **members: Any) -> 
     return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code, **members}
 
 
-class Refusal(Exception):  # noqa: N818  # the word for what it is
+class Refusal(Exception):  # the word for what it is
     """A request that was understood and is not done. Carries its code, status and an explanation."""
 
     status: ClassVar[int] = 409
@@ -145,7 +145,12 @@ class ReferenceConflict(Refusal):
 class IdempotencyKeyReused(Refusal):
     """The Idempotency-Key belongs to another request. A new request needs a new key."""
 
-    status, code, title, stored = 422, "idempotency_key_reused", "The Idempotency-Key was used for another request.", False
+    status, code, title, stored = (
+        422,
+        "idempotency_key_reused",
+        "The Idempotency-Key was used for another request.",
+        False,
+    )
 
 
 class Busy(Refusal):

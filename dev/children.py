@@ -150,7 +150,7 @@ class Children:
                 stderr=log,
                 # Ctrl-C is for the supervisor, which stops everything in order.
                 start_new_session=True,
-                preexec_fn=processes.tie_to_parent(),  # noqa: PLW1509 - the supervisor has one thread
+                preexec_fn=processes.tie_to_parent(),  # noqa: PLW1509  # nothing else runs before the exec
             )
         with self._record.open("a") as record:
             record.write(f"{process.pid} {processes.start_time(process.pid)}\n")

@@ -20,7 +20,7 @@ from django.test.utils import setup_databases, teardown_databases
 from credits.models import Account, Scope
 from credits.services import keys
 from tests.books import Books, audit, snapshot
-from tests.factories import AccountFactory
+from tests.factories import make_account
 
 TABLES = "credits_account, credits_transaction, credits_grant, credits_hold, credits_idempotencyrecord, credits_apikey"
 
@@ -84,12 +84,12 @@ def database(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def alice(database: None) -> Account:
-    return AccountFactory(external_id="alice@example.com", balance=100)
+    return make_account(external_id="alice@example.com", balance=100)
 
 
 @pytest.fixture
 def bob(database: None) -> Account:
-    return AccountFactory(external_id="bob", balance=0)
+    return make_account(external_id="bob", balance=0)
 
 
 class Api:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import factory
+from factory.base import Factory
+from factory.declarations import Sequence
 
 from credits.models import Account, GrantCategory
 from credits.plan import Actor, LotTerms, Memo, Movement, Owner, Reservation
@@ -20,13 +21,13 @@ def memo(**said: Any) -> Memo:
     return Memo(TESTER, **said)
 
 
-class AccountFactory(factory.Factory[Account]):
+class AccountFactory(Factory[Account]):
     """An account, with a paid lot where it has a balance."""
 
     class Meta:
         model = Account
 
-    external_id = factory.Sequence(lambda number: f"owner-{number}")
+    external_id = Sequence(lambda number: f"owner-{number}")
     unit = "credits"
     balance = 0
     at: datetime | None = None
@@ -38,6 +39,12 @@ class AccountFactory(factory.Factory[Account]):
         return accounts.open_account(
             owner=owner, memo=memo(), opening_balance=balance, particulars=accounts.Particulars(**values), at=at
         )
+
+
+def make_account(**values: Any) -> Account:
+    """Open an account: ``external_id``, ``unit``, ``balance``, ``at`` and particulars, each with a default."""
+    account: Account = AccountFactory.create(**values)
+    return account
 
 
 def give(

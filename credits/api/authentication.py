@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
@@ -40,7 +40,7 @@ class HasScope(BasePermission):
         if request.auth is None:
             raise NotAuthenticated("Send an API key as a Bearer token or in X-API-Key.", code="no_key")
         scope = view.scope_for(request)
-        if scope in request.auth.scopes:
+        if scope in cast(Caller, request.auth).scopes:
             return True
         raise PermissionDenied(f"The API key lacks the scope {scope}.", code="missing_scope")
 

@@ -139,23 +139,28 @@ class MetadataField(serializers.Field[dict[str, Any], Any, Any, Any]):
         return value
 
     def _check(self, value: Any, depth: int) -> None:
+        """Refuse what PostgreSQL or a JSON reader could not keep, anywhere in the object."""
         if depth > MAX_METADATA_DEPTH:
             self.fail("too_deep")
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                self._check(key, depth)
-                self._check(inner, depth + 1)
-        elif isinstance(value, list):
+        if isinstance(value, dict | list):
             for inner in value:
                 self._check(inner, depth + 1)
-        elif isinstance(value, str):
-            if "\0" in value or not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
-                self.fail("text")
-        elif isinstance(value, Decimal):
-            if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS or len(value.as_tuple().digits) > MAX_DIGITS:
-                self.fail("number")
-        elif isinstance(value, int) and abs(value) >= 2**63:
+            for inner in value.values() if isinstance(value, dict) else ():
+                self._check(inner, depth + 1)
+        elif isinstance(value, str) and not _storable(value):
+            self.fail("text")
+        elif isinstance(value, Decimal | int) and not _ordinary(Decimal(value)):
             self.fail("number")
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def _ordinary(number: Decimal) -> bool:
+    if not number.is_finite():
+        return False
+    return abs(number.adjusted()) < MAX_DIGITS and len(number.as_tuple().digits) <= MAX_DIGITS
 
 
 class RequestSerializer(serializers.Serializer[Any]):

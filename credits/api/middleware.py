@@ -18,6 +18,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
         sent = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = sent if SANE.fullmatch(sent) else uuid.uuid4().hex
         request.META["florin.request_id"] = request_id

@@ -47,7 +47,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, exceptions.APIException):
         body = _of_api_exception(error, headers)
     elif isinstance(error, OperationalError):
-        log.exception("The database could not be reached or gave up")
+        log.error("The database could not be reached or gave up", exc_info=error)
         body = problem(503, "unavailable", "The service is busy.", "Nothing was done. Send the same request again.")
         headers["Retry-After"] = "1"
     else:
@@ -84,4 +84,3 @@ TITLES = {
     415: "The body must be JSON.",
     429: "Too many requests.",
 }
-

@@ -152,7 +152,7 @@ class ReverseRequest(MemoMixin):
 
 
 class TransferRequest(UnitMixin, MemoMixin):
-    source = OwnerIdField(help_text="The account that gives.")
+    source = OwnerIdField(help_text="The account that gives.")  # type: ignore[assignment]  # a field, not an option
     target = OwnerIdField(help_text="The account that gains, in the same unit.")
     amount = AmountField()
 

@@ -41,7 +41,9 @@ ACCOUNT = "alice@example.com"
 class Schema(AutoSchema):
     """Marks what DRF cannot tell."""
 
-    global_params = [OpenApiParameter("X-Request-ID", str, OpenApiParameter.HEADER, description="Echoed; kept with what is moved.")]
+    global_params = [
+        OpenApiParameter("X-Request-ID", str, OpenApiParameter.HEADER, description="Echoed; kept with what is moved.")
+    ]
 
     def get_override_parameters(self) -> Any:
         """Add the headers that every operation knows."""

@@ -209,7 +209,7 @@ class GrantOut(serializers.Serializer[Any]):
     transferable = serializers.BooleanField()
     paid_currency = serializers.CharField()
     paid_minor = serializers.IntegerField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field, not an option
     origin_id = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
 
@@ -231,7 +231,7 @@ class CaptureOut(serializers.Serializer[Any]):
 
 
 class TransferOut(serializers.Serializer[Any]):
-    source = TransactionOut()
+    source = TransactionOut()  # type: ignore[assignment]  # a field, not an option
     target = TransactionOut()
 
 
@@ -256,14 +256,3 @@ class BatchOut(serializers.Serializer[Any]):
     succeeded = serializers.IntegerField()
     refused = serializers.IntegerField()
     results = BatchResultOut(many=True)
-
-
-class ProblemOut(serializers.Serializer[Any]):
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField()
-    errors = serializers.DictField(required=False, help_text="By field, for a 400.")
-
-

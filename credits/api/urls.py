@@ -55,4 +55,3 @@ urlpatterns = [
     path("api/credits/<path:user_id>/deduct", NextAppViewSet.as_view({"post": "deduct"})),
     path("api/credits/<path:user_id>/transfer", NextAppViewSet.as_view({"post": "transfer"})),
 ]
-

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import migrations
 from django.db.migrations.state import StateApps
 
-# The bytes a transaction's hash covers: every column but the hash, as canonical JSON. jsonb writes equal values equally.
+# The bytes a transaction's hash covers: every column but the hash. jsonb writes equal values equally.
 TRANSACTION_BYTES = """
 CREATE FUNCTION credits_transaction_bytes(
     id uuid, account_id uuid, sequence bigint, kind text, amount numeric, balance_before numeric,

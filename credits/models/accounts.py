@@ -99,4 +99,5 @@ class Account(models.Model):
     @property
     def available(self) -> Decimal:
         """What could be spent or held, were nothing due to expire."""
-        return self.balance - self.held + self.overdraft_limit
+        available: Decimal = self.balance - self.held + self.overdraft_limit
+        return available

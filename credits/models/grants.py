@@ -57,7 +57,9 @@ class Grant(models.Model):
         indexes = [
             models.Index(name="grant_open_lots", fields=["account"], condition=Q(is_open=True)),
             models.Index(name="grant_of_account", fields=["account", "-id"]),
-            models.Index(name="grant_expiry", fields=["expires_at"], condition=Q(is_open=True, expires_at__isnull=False)),
+            models.Index(
+                name="grant_expiry", fields=["expires_at"], condition=Q(is_open=True, expires_at__isnull=False)
+            ),
         ]
         triggers = [
             guards.KEEP,
@@ -67,5 +69,3 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_category_display()} lot of {self.amount:f}"
-
-

@@ -28,7 +28,9 @@ class Hold(MemoFields):
     captured = AmountField(default=Decimal(0), help_text="What has been charged of it.")
     status = models.CharField(max_length=9, choices=HoldStatus.choices, default=HoldStatus.OPEN)
     lots = models.JSONField(help_text="What it still reserves of each lot, in the order drawn: [[lot, amount], …].")
-    abandonment_charge = AmountField(default=Decimal(0), help_text="What is charged when it times out; the rest is freed.")
+    abandonment_charge = AmountField(
+        default=Decimal(0), help_text="What is charged when it times out; the rest is freed."
+    )
     expires_at = models.DateTimeField(help_text="When it times out unless captured or released before.")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -37,9 +39,7 @@ class Hold(MemoFields):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(name="hold_amount", condition=Q(amount__gt=0)),
-            models.CheckConstraint(
-                name="hold_captured", condition=Q(captured__gte=0) & Q(captured__lte=F("amount"))
-            ),
+            models.CheckConstraint(name="hold_captured", condition=Q(captured__gte=0) & Q(captured__lte=F("amount"))),
             models.CheckConstraint(
                 name="hold_abandonment_charge",
                 condition=Q(abandonment_charge__gte=0) & Q(abandonment_charge__lte=F("amount")),

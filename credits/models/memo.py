@@ -15,8 +15,12 @@ class MemoFields(models.Model):
     feature = models.CharField(max_length=100, blank=True, help_text="What was used.")
     description = models.CharField(max_length=500, blank=True, help_text="In words, for people.")
     reason = models.CharField(max_length=40, blank=True, help_text="Why staff moved it.")
-    reference_type = models.CharField(max_length=64, blank=True, help_text="What kind of thing caused it: payment, order.")
-    reference_id = models.CharField(max_length=255, blank=True, help_text="Which one. It causes this kind of movement once.")
+    reference_type = models.CharField(
+        max_length=64, blank=True, help_text="What kind of thing caused it: payment, order."
+    )
+    reference_id = models.CharField(
+        max_length=255, blank=True, help_text="Which one. It causes this kind of movement once."
+    )
     metadata = models.JSONField(default=dict, help_text="The caller's own notes.")
     actor_kind = models.CharField(max_length=6, choices=ActorKind.choices)
     actor_id = models.CharField(max_length=64, blank=True)

@@ -86,9 +86,7 @@ def adjust(
         raise short(sheet, -delta, payable)
     taken = min(-delta, payable)
     draws, _ = take(sheet, taken)
-    return move(
-        sheet, TransactionKind.ADJUSTMENT, -taken, Counterparty.ADJUSTMENTS, draws, memo, debt=-delta - taken
-    )
+    return move(sheet, TransactionKind.ADJUSTMENT, -taken, Counterparty.ADJUSTMENTS, draws, memo, debt=-delta - taken)
 
 
 def transfer(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple[Movement, Movement]:
@@ -97,7 +95,9 @@ def transfer(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple
     if source.id == target.id:
         raise refusals.InvalidField("to", "An account cannot transfer to itself.")
     if source.owner.unit != target.owner.unit:
-        raise refusals.InvalidField("to", f"The accounts count different units ({source.owner.unit}, {target.owner.unit}).")
+        raise refusals.InvalidField(
+            "to", f"The accounts count different units ({source.owner.unit}, {target.owner.unit})."
+        )
     earlier = _transferred(source, target, amount, memo)
     if earlier is not None:
         return earlier

@@ -28,8 +28,10 @@ def check_amount(sheet: Sheet, amount: Decimal, field: str = "amount") -> None:
     if amount > MAX_AMOUNT:
         raise refusals.InvalidField(field, f"The amount must not exceed {say(MAX_AMOUNT)}.")
     exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > sheet.decimal_places and amount % Decimal(1).scaleb(
-        -sheet.decimal_places
+    if (
+        isinstance(exponent, int)
+        and -exponent > sheet.decimal_places
+        and amount % Decimal(1).scaleb(-sheet.decimal_places)
     ):
         raise refusals.InvalidField(
             field, f"The amount is finer than {sheet.owner.unit} allows ({sheet.decimal_places} decimal places)."
@@ -126,7 +128,7 @@ def move(
     parent_id: UUID | None = None,
     hold_id: UUID | None = None,
 ) -> Movement:
-    """Plan one movement: the balance changes by the amount, the debt by ``debt``, the lots have changed by the draws."""
+    """Plan one movement: the balance changes by the amount and the debt by ``debt``; the lots have changed already."""
     before = sheet.balance
     sheet.balance += amount
     sheet.debt += debt

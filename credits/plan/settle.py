@@ -1,4 +1,4 @@
-"""What time has done to an account: holds that timed out, lots that expired. Settled at the next touch, under the lock."""
+"""What time has done to an account: holds that timed out, lots that expired. Settled at the next touch."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def hold(
     earlier = sheet.hold_references.get((memo.reference_type, memo.reference_id))
     if earlier is not None:
         if earlier.amount != amount:
-            raise refusals.ReferenceConflict(f"{memo.reference_id} held {say(earlier.amount)} before.", hold_id=earlier.id)
+            raise refusals.ReferenceConflict(
+                f"{memo.reference_id} held {say(earlier.amount)} before.", hold_id=earlier.id
+            )
         return earlier
     check_can_give(sheet)
     if amount > sheet.available:
@@ -57,7 +59,17 @@ def hold(
     sheet.held += amount
     expires_at = sheet.at + lasting
     planned = Reservation(
-        uuid7(), sheet.owner, amount, ZERO, "open", reserved, abandonment_charge, expires_at, memo, sheet.at, is_new=True
+        uuid7(),
+        sheet.owner,
+        amount,
+        ZERO,
+        "open",
+        reserved,
+        abandonment_charge,
+        expires_at,
+        memo,
+        sheet.at,
+        is_new=True,
     )
     sheet.holds[planned.id] = planned
     if memo.reference_id:
@@ -67,9 +79,7 @@ def hold(
     return planned
 
 
-def capture(
-    sheet: Sheet, held: Reservation, amount: Decimal | None, memo: Memo, *, final: bool = False
-) -> Movement:
+def capture(sheet: Sheet, held: Reservation, amount: Decimal | None, memo: Memo, *, final: bool = False) -> Movement:
     """Plan a charge of a held amount, by default all that is left. ``final`` frees the rest."""
     if amount is not None:
         check_amount(sheet, amount)

@@ -109,9 +109,7 @@ def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) ->
 
 def _still_there(sheet: Sheet, original: Movement) -> Draws:
     """Tell what the lots a movement filled still have free of it."""
-    return [
-        (lot_id, min(part, sheet.lots_by_id[lot_id].free)) for lot_id, part in original.draws if part > 0
-    ]
+    return [(lot_id, min(part, sheet.lots_by_id[lot_id].free)) for lot_id, part in original.draws if part > 0]
 
 
 def _remember(spent: Posted, draws: Draws, amount: Decimal) -> None:
@@ -119,5 +117,3 @@ def _remember(spent: Posted, draws: Draws, amount: Decimal) -> None:
     returned: dict[UUID, Decimal] = spent.by_lot
     for lot_id, part in draws:
         returned[lot_id] = returned.get(lot_id, ZERO) + part
-
-

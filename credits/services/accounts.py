@@ -108,13 +108,13 @@ def close_account(
 ) -> Account:
     """Close an account for ever. What is left on it is refused, or with ``forfeit`` given up as an adjustment.
 
-    Raises AccountNotEmpty where credits, open holds, debt or an overdraft are left; UnknownAccount, AccountClosed, Busy.
+    Raises AccountNotEmpty where credits, holds, debt or an overdraft are left; UnknownAccount, AccountClosed, Busy.
     """
     sheet = lock_account(account, once=once, at=at)
     _refuse_closed(sheet)
     if sheet.held or sheet.debt or sheet.balance < 0 or (sheet.balance and not forfeit):
         raise refusals.AccountNotEmpty(
-            f"The account has a balance of {say(sheet.balance)}, {say(sheet.held)} held and a debt of {say(sheet.debt)}.",
+            f"The account has a balance of {say(sheet.balance)}, {say(sheet.held)} held, a debt of {say(sheet.debt)}.",
             balance=sheet.balance,
             held=sheet.held,
             debt=sheet.debt,

@@ -39,7 +39,8 @@ class Verb(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Item:
     """One request of a batch. ``account`` is who gives or gains, ``target`` who a transfer goes to, ``answers`` the
-    hold or transaction that is captured, released or refunded."""
+    hold or transaction that is captured, released or refunded.
+    """
 
     verb: Verb
     memo: Memo
@@ -138,9 +139,7 @@ def _lock(items: Sequence[Item | refusals.Refusal], once: Once | None, at: datet
     if answered:
         room.holds = history.load_holds(sheets, answered)
         room.posted = history.load_posted(sheets, answered)
-    history.load_references(
-        sheets, [(account, item.memo) for item in asked for account in _parties(item, owners)]
-    )
+    history.load_references(sheets, [(account, item.memo) for item in asked for account in _parties(item, owners)])
     return room
 
 

@@ -116,8 +116,6 @@ def _look_up(sum_of_key: str) -> Caller | None:
     )
 
 
-
-
 def forget() -> None:
     """Let every key be looked up anew in this process."""
     _warm.clear()

@@ -35,7 +35,7 @@ LOT = (
 
 
 @cache
-def accounts_sql(locked: bool) -> str:
+def accounts_sql(*, locked: bool) -> str:
     """Return Django's own statement that selects accounts by a list of ids, ``FOR NO KEY UPDATE``; compiled once.
 
     ``no_key``, because rows that refer to an account are inserted beside a lock: a full FOR UPDATE would queue them.
@@ -47,7 +47,7 @@ def accounts_sql(locked: bool) -> str:
 
 
 @cache
-def reading_sql(with_key: bool, locked: bool = True) -> str:
+def reading_sql(*, with_key: bool, locked: bool) -> str:
     """Return the statement that locks accounts and reads what a plan needs of them.
 
     The sub-selects see the statement's snapshot, taken before the lock was had. ``fresh`` tells whether the account
@@ -66,12 +66,12 @@ def reading_sql(with_key: bool, locked: bool = True) -> str:
             (SELECT json_agg(json_build_array({LOT})) FROM credits_grant g
              WHERE g.account_id = a.id AND g.is_open)::text,
             {record}
-        FROM ({accounts_sql(locked)}) AS a ({", ".join(COLUMNS)})
+        FROM ({accounts_sql(locked=locked)}) AS a ({", ".join(COLUMNS)})
         CROSS JOIN LATERAL (
             SELECT greatest(coalesce(%s::timestamptz, clock_timestamp()), a.last_recorded_at) AS at
         ) AS m
         ORDER BY a.id
-    """  # noqa: S608  # every part is a constant of this module
+    """  # every part is a constant of this module
 
 
 def lock_accounts(ids: Collection[UUID], *, once: Once | None, at: datetime | None) -> dict[UUID, Sheet]:
@@ -114,12 +114,10 @@ def read_account(account: UUID, *, at: datetime | None = None) -> Sheet:
     return _settled(rows[0])
 
 
-def _read(
-    ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True
-) -> list[tuple[Any, ...]]:
+def _read(ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True) -> list[tuple[Any, ...]]:
     key = [once.owner, once.key] if once is not None else []
     with connection.cursor() as cursor:
-        cursor.execute(reading_sql(once is not None, locked), [*key, list(ids), at])
+        cursor.execute(reading_sql(with_key=once is not None, locked=locked), [*key, list(ids), at])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 

@@ -32,7 +32,7 @@ class Answer:
     body: str
 
 
-class Replay(Exception):  # noqa: N818  # not an error: the answer was given before
+class Replay(Exception):  # not an error: the answer was given before
     """The request was answered before. Raised under the lock, before anything is checked; nothing was changed."""
 
     def __init__(self, answer: Answer) -> None:
@@ -41,7 +41,7 @@ class Replay(Exception):  # noqa: N818  # not an error: the answer was given bef
 
 @dataclass(slots=True)
 class Once:
-    """The key a request came with. ``answer_to`` says a result, ``refusal_to`` a refusal, as the caller will read it."""
+    """The key a request came with. ``answer_to`` and ``refusal_to`` say an outcome as the caller will read it."""
 
     owner: str
     key: str
@@ -125,7 +125,6 @@ def _attempt(function: Callable[..., T], once: Once | None, kwargs: dict[str, An
 def _worth_retrying(cause: BaseException | None, once: Once | None) -> bool:
     if isinstance(cause, RETRIED):
         return True
-    lost_race = isinstance(cause, psycopg.errors.UniqueViolation)
-    return lost_race and once is not None and cause.diag.table_name == "credits_idempotencyrecord"
-
-
+    if once is None or not isinstance(cause, psycopg.errors.UniqueViolation):
+        return False
+    return cause.diag.table_name == "credits_idempotencyrecord"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -74,7 +75,9 @@ class TestAKey:
     def test_costs_no_query_while_it_is_warm(self, api: Api, alice: Account) -> None:
         api.get(BALANCE)
 
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             api.get(BALANCE)
 
         assert not [query for query in queries if "credits_apikey" in query["sql"]]
@@ -85,8 +88,8 @@ class TestAKey:
     ) -> None:
         assert api.get(BALANCE).status_code == 200
         ApiKey.objects.update(revoked_at=datetime.now(UTC))
-        later = keys.time.monotonic() + 1
-        monkeypatch.setattr(keys.time, "monotonic", lambda: later)
+        later = time.monotonic() + 1
+        monkeypatch.setattr("credits.services.keys.time.monotonic", lambda: later)
 
         assert api.get(BALANCE).status_code == 401
 

@@ -10,18 +10,20 @@ from urllib.parse import quote
 import pytest
 from django.core.cache import cache
 
-from credits.api import limits, shapes
+from credits.api import shapes
 from credits.models import Account, Grant, Hold, Transaction
 from credits.plan import Owner
 from credits.services.history import movement_of, reservation_of
 from tests.conftest import Api
-from tests.factories import AccountFactory, give, hold, spend
+from tests.factories import give, hold, make_account, spend
 
 ALICE = "/api/v1/accounts/alice@example.com"
 
 
 class TestAnAccount:
-    @pytest.mark.parametrize("external_id", ["tenant-123", "a.b+c@example.com", "o'neil", "a b", "ü/ñ", "a/debits/b", "%2F", "x" * 255])
+    @pytest.mark.parametrize(
+        "external_id", ["tenant-123", "a.b+c@example.com", "o'neil", "a b", "ü/ñ", "a/debits/b", "%2F", "x" * 255]
+    )
     def test_may_have_any_id(self, api: Api, external_id: str) -> None:
         opened = api.post("/api/v1/accounts", {"external_id": external_id, "initial_balance": 10})
         path = f"/api/v1/accounts/{quote(external_id, safe='')}"
@@ -32,17 +34,21 @@ class TestAnAccount:
         assert api.get(f"{path}/balance").json()["account"] == external_id
 
     def test_is_found_in_its_only_unit_or_asks_which(self, api: Api) -> None:
-        AccountFactory(external_id="eve", unit="USD", balance=3)
+        make_account(external_id="eve", unit="USD", balance=3)
         assert api.get("/api/v1/accounts/eve/balance").json()["unit"] == "USD"
         assert api.post("/api/v1/accounts/eve/debits", {"amount": 0.5}).json()["balance_after"] == 2.5
 
-        AccountFactory(external_id="eve", unit="credits", balance=7)
+        make_account(external_id="eve", unit="credits", balance=7)
         assert api.get("/api/v1/accounts/eve/balance").json()["balance"] == 7
         assert api.get("/api/v1/accounts/eve/balance?unit=USD").json()["balance"] == 2.5
 
     def test_is_changed_frozen_and_closed(self, api: Api, bob: Account) -> None:
         changed = api.patch("/api/v1/accounts/bob", {"name": "Bob", "time_zone": "Europe/Vienna"})
-        assert (changed.status_code, changed.json()["name"], changed.json()["time_zone"]) == (200, "Bob", "Europe/Vienna")
+        assert (changed.status_code, changed.json()["name"], changed.json()["time_zone"]) == (
+            200,
+            "Bob",
+            "Europe/Vienna",
+        )
         assert api.patch("/api/v1/accounts/bob", {"time_zone": "Mars/Olympus"}).status_code == 400
 
         assert api.post("/api/v1/accounts/bob/freeze", {"reason": "Fraud?"}).json()["status_reason"] == "Fraud?"
@@ -60,7 +66,7 @@ class TestAnAccount:
 
     def test_list_is_filtered_and_paged(self, api: Api) -> None:
         for number in range(5):
-            AccountFactory(external_id=f"a{number}", unit="USD" if number == 4 else "credits")
+            make_account(external_id=f"a{number}", unit="USD" if number == 4 else "credits")
 
         first = api.get("/api/v1/accounts?limit=3&unit=credits").json()
         rest = api.get(first["next"].replace("http://testserver", "")).json()
@@ -76,7 +82,12 @@ class TestReading:
 
         for at, balance in [(first, 100), (second, 70)]:
             told = api.get(f"{ALICE}/balance?at={quote(at.isoformat())}").json()
-            assert told == {"account": "alice@example.com", "unit": "credits", "balance": balance, "as_of": told["as_of"]}
+            assert told == {
+                "account": "alice@example.com",
+                "unit": "credits",
+                "balance": balance,
+                "as_of": told["as_of"],
+            }
         assert api.get(f"{ALICE}/balance?at=2020-01-01T00:00:00Z").json()["balance"] == 0
 
     def test_a_statement_in_pages(self, api: Api, alice: Account) -> None:
@@ -224,7 +235,7 @@ class TestARateLimit:
         api.row.rate_limit = 2
         api.row.save()
         # A minute of the test's own, so that none turns between two calls.
-        monkeypatch.setattr(limits.time, "time", lambda: 1_000_000_020.0)
+        monkeypatch.setattr("credits.api.limits.time.time", lambda: 1_000_000_020.0)
         cache.clear()
 
         answers = [api.get(f"{ALICE}/balance") for _ in range(3)]

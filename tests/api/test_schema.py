@@ -23,7 +23,7 @@ from credits.services.keys import create_api_key
 from tests.books import audit
 from tests.conftest import commits
 
-CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
 def written() -> dict[str, Any]:
@@ -38,9 +38,7 @@ contract.app = application
 
 
 @contract.parametrize()
-@settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_operation_keeps_to_the_schema(case: schemathesis.Case, caller: dict[str, str]) -> None:
     response = case.call(headers=caller)
 
@@ -80,5 +78,3 @@ def test_the_pages_load_nothing_from_elsewhere(client: Any, path: str) -> None:
     assert page.status_code == 200
     assert b"//cdn" not in page.content
     assert b"https://" not in page.content or path == "/api/schema/"
-
-

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection, connections, transaction
 
 from credits.models import Account, Transaction
-from credits.services import movements, once
+from credits.services import locks, movements, once, postings
 from tests.conftest import Api
-from tests.factories import AccountFactory, memo
+from tests.factories import make_account, memo
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def somebody_holds(account: Account) -> Iterator[None]:
 
 @pytest.fixture
 def alice(committed: None) -> Account:
-    return AccountFactory(external_id="alice", balance=100)
+    return make_account(external_id="alice", balance=100)
 
 
 def test_a_request_in_flight_is_a_409_with_retry_after(alice: Account, api: Api) -> None:
@@ -66,14 +66,14 @@ def test_reads_do_not_wait(alice: Account, api: Api) -> None:
 def test_a_crash_before_the_commit_leaves_nothing_and_the_retry_does_it(
     alice: Account, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = movements.post
+    real = postings.post
 
     def dies(*args, **kwargs):
         real(*args, **kwargs)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(movements, "post", dies)
+        patched.setattr("credits.services.movements.post", dies)
         with pytest.raises(KeyboardInterrupt):
             api.post("/api/v1/accounts/alice/debits", {"amount": 7}, once="k")
     assert Transaction.objects.filter(kind="usage").count() == 0
@@ -84,8 +84,9 @@ def test_a_crash_before_the_commit_leaves_nothing_and_the_retry_does_it(
 
 def test_a_deadlock_is_retried(alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """A victim of PostgreSQL's deadlock detector tries again: made here by two sessions that lock crosswise."""
-    other = AccountFactory(external_id="bob", balance=100)
-    real, tries, crossed = movements.lock_accounts, [], threading.Barrier(2)
+    other = make_account(external_id="bob", balance=100)
+    real, crossed = locks.lock_accounts, threading.Barrier(2)
+    tries: list[int] = []
 
     def lock_then_cross(ids, **kwargs):
         tries.append(1)
@@ -106,7 +107,7 @@ def test_a_deadlock_is_retried(alice: Account, monkeypatch: pytest.MonkeyPatch) 
             Account.objects.select_for_update(no_key=True).get(pk=alice.pk)
         connections.close_all()
 
-    monkeypatch.setattr(movements, "lock_accounts", lock_then_cross)
+    monkeypatch.setattr("credits.services.movements.lock_accounts", lock_then_cross)
     thread = threading.Thread(target=rival)
     thread.start()
     movement = movements.spend_credits(account=alice.pk, amount=Account.objects.get(pk=alice.pk).balance, memo=memo())

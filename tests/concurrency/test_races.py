@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from credits import refusals
@@ -14,12 +15,12 @@ from credits.services.batch import Item, Verb, post_batch
 from credits.services.transfers import transfer_credits
 from tests.books import audit
 from tests.conftest import Api
-from tests.factories import AccountFactory, give, hold, memo, spend
+from tests.factories import give, hold, make_account, memo, spend
 from tests.threads import at_once
 
 
 def test_two_threads_spend_the_last_credit_and_one_wins(committed: None) -> None:
-    account = AccountFactory()
+    account = make_account()
     for round_number in range(100):
         give(account, 1)
 
@@ -33,7 +34,7 @@ def test_two_threads_spend_the_last_credit_and_one_wins(committed: None) -> None
 
 
 def test_thirty_two_threads_mix_everything_on_four_accounts(committed: None) -> None:
-    accounts = [AccountFactory(external_id=f"a{number}", balance=500) for number in range(4)]
+    accounts = [make_account(external_id=f"a{number}", balance=500) for number in range(4)]
 
     def work(seed: int) -> list[str]:
         chance = random.Random(seed)
@@ -60,7 +61,7 @@ def test_thirty_two_threads_mix_everything_on_four_accounts(committed: None) -> 
                 refused.append(refusal.code)
         return refused
 
-    outcomes = at_once([lambda seed=seed: work(seed) for seed in range(32)])
+    outcomes = at_once([partial(work, seed) for seed in range(32)])
 
     assert [each for each in outcomes if isinstance(each, Exception)] == []
     assert audit() == {}
@@ -68,7 +69,7 @@ def test_thirty_two_threads_mix_everything_on_four_accounts(committed: None) -> 
 
 
 def test_the_same_key_from_sixteen_threads_moves_once_and_answers_alike(committed: None, api: Api) -> None:
-    AccountFactory(external_id="alice", balance=100)
+    make_account(external_id="alice", balance=100)
 
     def call() -> Any:
         answer = api.post("/api/v1/accounts/alice/debits", {"amount": 7}, once="the-key")
@@ -83,7 +84,7 @@ def test_the_same_key_from_sixteen_threads_moves_once_and_answers_alike(committe
 
 
 def test_the_same_refused_key_from_sixteen_threads_is_refused_alike(committed: None, api: Api) -> None:
-    AccountFactory(external_id="alice", balance=5)
+    make_account(external_id="alice", balance=5)
 
     def call() -> Any:
         answer = api.post("/api/v1/accounts/alice/debits", {"amount": 7}, once="the-key")
@@ -94,7 +95,7 @@ def test_the_same_refused_key_from_sixteen_threads_is_refused_alike(committed: N
 
 
 def test_the_same_reference_from_sixteen_threads_credits_once(committed: None) -> None:
-    account = AccountFactory()
+    account = make_account()
     paid = memo(reference_type="payment", reference_id="pi_1")
 
     outcomes = at_once([lambda: give(account, 10, because=paid).id] * 16)
@@ -114,7 +115,7 @@ def test_an_account_opened_by_sixteen_threads_is_one(committed: None) -> None:
 
 
 def test_a_hold_captured_by_eight_threads_is_captured_once(committed: None) -> None:
-    held = hold(AccountFactory(balance=50), 50)
+    held = hold(make_account(balance=50), 50)
 
     outcomes = at_once([lambda: holds.capture_hold(hold=held.id, memo=memo())] * 8)
 

@@ -8,29 +8,29 @@ from credits import refusals
 from credits.models import Account, Transaction
 from credits.plan import Owner
 from credits.services import accounts
-from tests.factories import AccountFactory, hold, memo, spend
+from tests.factories import hold, make_account, memo, spend
 
 
 class TestOpening:
     def test_derives_the_key_from_owner_and_unit(self, database: None) -> None:
         owner = Owner("alice@example.com", "credits")
 
-        assert AccountFactory(external_id="alice@example.com").pk == owner.account
-        assert AccountFactory(external_id="alice@example.com", unit="USD").pk != owner.account
+        assert make_account(external_id="alice@example.com").pk == owner.account
+        assert make_account(external_id="alice@example.com", unit="USD").pk != owner.account
 
     def test_twice_is_refused(self, alice: Account) -> None:
         with pytest.raises(refusals.AccountExists):
-            AccountFactory(external_id=alice.external_id)
+            make_account(external_id=alice.external_id)
 
     def test_in_an_unknown_unit_is_refused(self, database: None) -> None:
         with pytest.raises(refusals.InvalidField) as refused:
-            AccountFactory(unit="doubloons")
+            make_account(unit="doubloons")
 
         assert refused.value.field == "unit"
 
     def test_with_a_balance_too_fine_leaves_no_account(self, database: None) -> None:
         with pytest.raises(refusals.InvalidField):
-            AccountFactory(balance=0.5)
+            make_account(balance=0.5)
 
         assert not Account.objects.exists()
 
@@ -44,7 +44,7 @@ class TestChanging:
         assert (alice.name, alice.email, alice.metadata, alice.balance) == ("Alice", "a@example.com", {"a": 1}, 100)
 
     def test_may_not_lower_an_overdraft_that_is_used(self, database: None) -> None:
-        carl = AccountFactory(external_id="carl", overdraft_limit=Decimal(50))
+        carl = make_account(external_id="carl", overdraft_limit=Decimal(50))
         spend(carl, 40)
 
         with pytest.raises(refusals.InvalidField):

@@ -7,7 +7,7 @@ import pytest
 from credits import refusals
 from credits.models import Account, Transaction
 from credits.services import movements
-from tests.factories import AccountFactory, hold, memo
+from tests.factories import hold, make_account, memo
 
 
 def adjust(account: Account, delta: int, **more: object):
@@ -33,7 +33,7 @@ class TestAnAdjustment:
 
     @pytest.mark.parametrize("overdraft", [0, 50])
     def test_may_not_pass_zero_whatever_the_overdraft(self, database: None, overdraft: int) -> None:
-        carl = AccountFactory(external_id="carl", balance=100, overdraft_limit=Decimal(overdraft))
+        carl = make_account(external_id="carl", balance=100, overdraft_limit=Decimal(overdraft))
 
         with pytest.raises(refusals.InsufficientCredits):
             adjust(carl, -101)

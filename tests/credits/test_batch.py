@@ -15,7 +15,7 @@ from credits.services import corrections, expiry, holds, movements
 from credits.services.batch import BatchRefused, Item, Outcome, Verb, post_batch
 from credits.services.transfers import transfer_credits
 from tests.books import Books
-from tests.factories import AccountFactory, give, hold, memo, spend
+from tests.factories import give, hold, make_account, memo, spend
 
 NOW = datetime(2099, 1, 1, tzinfo=UTC)
 
@@ -38,17 +38,13 @@ def alone(wanted: Item, at: datetime) -> Outcome:
             case Verb.DEBIT:
                 return movements.spend_credits(account=wanted.account, amount=wanted.amount, **common)
             case Verb.TOPUP:
-                return movements.add_credits(
-                    account=wanted.account, amount=wanted.amount, terms=wanted.terms, **common
-                )
+                return movements.add_credits(account=wanted.account, amount=wanted.amount, terms=wanted.terms, **common)
             case Verb.ADJUSTMENT:
                 return movements.adjust_balance(
                     account=wanted.account, delta=wanted.amount, allow_debt=wanted.allow_debt, **common
                 )
             case Verb.TRANSFER:
-                return transfer_credits(
-                    source=wanted.account, target=wanted.target, amount=wanted.amount, **common
-                )[0]
+                return transfer_credits(source=wanted.account, target=wanted.target, amount=wanted.amount, **common)[0]
             case Verb.HOLD:
                 return holds.hold_credits(
                     account=wanted.account, amount=wanted.amount, lasting=wanted.lasting, **common
@@ -104,7 +100,9 @@ class TestABatch:
     def test_honours_a_reference_within_itself(self, alice: Account) -> None:
         order = memo(reference_type="order", reference_id="o-1")
 
-        first, second = post_batch(items=[item(Verb.TOPUP, alice, 5, memo=order), item(Verb.TOPUP, alice, 5, memo=order)])
+        first, second = post_batch(
+            items=[item(Verb.TOPUP, alice, 5, memo=order), item(Verb.TOPUP, alice, 5, memo=order)]
+        )
 
         assert isinstance(first, Movement)
         assert isinstance(second, Movement)
@@ -164,7 +162,7 @@ class TestABatchAndOneByOne:
         cast: dict[str, Any] = {"accounts": [], "answers": [], "name": name}
         for number in range(3):
             limit = Decimal(chance.choice([0, 0, 20]))
-            account = AccountFactory(external_id=f"{name}-{number}", overdraft_limit=limit, at=before)
+            account = make_account(external_id=f"{name}-{number}", overdraft_limit=limit, at=before)
             for _ in range(chance.randint(0, 3)):
                 expires_at = chance.choice([None, NOW - timedelta(minutes=1), NOW + timedelta(days=1)])
                 give(account, chance.randint(1, 40), expires_at=expires_at, priority=chance.randint(1, 3),
@@ -197,9 +195,17 @@ class TestABatchAndOneByOne:
             answering = verb in {Verb.CAPTURE, Verb.RELEASE, Verb.REFUND}
             terms = LotTerms(GrantCategory.PAID, expires_at=chance.choice([None, NOW + timedelta(days=2)]))
             items.append(
-                item(verb, None if answering else account, amount, target=target.pk if verb is Verb.TRANSFER else None,
-                     answers=answers if answering else None, memo=said, terms=terms,
-                     final=chance.random() < 0.3, allow_debt=chance.random() < 0.3)  # fmt: skip
+                item(
+                    verb,
+                    None if answering else account,
+                    amount,
+                    target=target.pk if verb is Verb.TRANSFER else None,
+                    answers=answers if answering else None,
+                    memo=said,
+                    terms=terms,
+                    final=chance.random() < 0.3,
+                    allow_debt=chance.random() < 0.3,
+                )
             )
         return items
 

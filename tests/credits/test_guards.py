@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from io import StringIO
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,7 +18,7 @@ from tests.books import audit
 from tests.factories import give, hold, memo, spend
 
 
-def run(sql: str, *values: object) -> None:
+def run(sql: str, *values: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, values)
 
@@ -63,7 +64,7 @@ class TestTheDatabaseRefuses:
             run(sql)
 
     def test_a_second_transaction_of_a_number(self, history: Account) -> None:
-        columns = [field.column for field in Transaction._meta.fields if field.column != "id"]
+        columns = [str(field.column) for field in Transaction._meta.fields if field.column != "id"]
         names = ", ".join(columns)
 
         with pytest.raises(DatabaseError, match="transaction_sequence"):

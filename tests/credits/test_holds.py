@@ -10,7 +10,7 @@ from credits import refusals
 from credits.models import Account, Grant, Hold, Transaction
 from credits.services import accounts, expiry, holds
 from tests.books import Books
-from tests.factories import AccountFactory, give, hold, memo, spend
+from tests.factories import give, hold, make_account, memo, spend
 
 NOW = datetime(2099, 1, 1, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ class TestAHold:
         assert (refused.value.members["available"], refused.value.members["held"]) == (70, 30)
 
     def test_may_reach_into_the_overdraft(self, database: None) -> None:
-        carl = AccountFactory(external_id="carl", balance=10, overdraft_limit=Decimal(50))
+        carl = make_account(external_id="carl", balance=10, overdraft_limit=Decimal(50))
 
         held = hold(carl, 60)
         movement, _ = capture(held)

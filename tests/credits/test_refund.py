@@ -10,7 +10,7 @@ from credits import refusals
 from credits.models import Account, Grant, Transaction
 from credits.services import corrections, holds
 from tests.books import Books
-from tests.factories import AccountFactory, give, hold, memo, spend
+from tests.factories import give, hold, make_account, memo, spend
 
 NOW = datetime(2099, 1, 1, tzinfo=UTC)
 
@@ -60,14 +60,14 @@ class TestARefund:
         assert refund(movement, 5).balance_after == 85
 
     def test_of_an_overdraft_lowers_it(self, database: None) -> None:
-        carl = AccountFactory(external_id="carl", balance=10, overdraft_limit=Decimal(50))
+        carl = make_account(external_id="carl", balance=10, overdraft_limit=Decimal(50))
         spent = spend(carl, 40)
 
         assert refund(spent, 35).balance_after == 5
         assert Grant.objects.get().remaining == 5
 
     def test_of_an_overdraft_that_a_later_lot_covered_opens_a_lot(self, database: None) -> None:
-        carl = AccountFactory(external_id="carl", balance=10, overdraft_limit=Decimal(50))
+        carl = make_account(external_id="carl", balance=10, overdraft_limit=Decimal(50))
         spent = spend(carl, 40)
         give(carl, 30)
 

@@ -9,7 +9,7 @@ from credits import refusals
 from credits.models import Account, Grant, Transaction
 from credits.services import accounts, movements
 from tests.books import Books
-from tests.factories import AccountFactory, give, memo, spend
+from tests.factories import give, make_account, memo, spend
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ class TestASpend:
         ]
 
     def test_may_use_the_overdraft_which_new_credits_cover_first(self, database: None) -> None:
-        carl = AccountFactory(external_id="carl", balance=10, overdraft_limit=Decimal(50))
+        carl = make_account(external_id="carl", balance=10, overdraft_limit=Decimal(50))
 
         spend(carl, 40)
         carl.refresh_from_db()
@@ -61,7 +61,7 @@ class TestASpend:
         assert Grant.objects.get(is_open=True).remaining == 70
 
     def test_is_exact_to_the_millionth(self, database: None) -> None:
-        dora = AccountFactory(external_id="dora", unit="USD", balance=1)
+        dora = make_account(external_id="dora", unit="USD", balance=1)
 
         spend(dora, Decimal("0.000125"))
 

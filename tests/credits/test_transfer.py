@@ -11,7 +11,7 @@ from credits.models import Account, Grant
 from credits.services import accounts
 from credits.services.transfers import transfer_credits
 from tests.books import Books
-from tests.factories import AccountFactory, give, memo
+from tests.factories import give, make_account, memo
 
 SOON = datetime(2099, 1, 1, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ class TestATransfer:
         assert into.parent_id == out.id
 
     def test_keeps_each_lots_terms(self, bob: Account, database: None) -> None:
-        carl = AccountFactory(external_id="carl")
+        carl = make_account(external_id="carl")
         give(bob, 10, priority=3, expires_at=SOON, paid_currency="USD", paid_minor=500)
 
         transfer(bob, carl, 4)
@@ -66,7 +66,7 @@ class TestARefusedTransfer:
         assert books() == before
 
     def test_is_told_why(self, alice: Account, bob: Account) -> None:
-        dora = AccountFactory(external_id="dora", unit="USD")
+        dora = make_account(external_id="dora", unit="USD")
         with pytest.raises(refusals.InvalidField, match="different units"):
             transfer(alice, dora, 1)
         with pytest.raises(refusals.InvalidField, match="itself"):

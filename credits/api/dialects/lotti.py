@@ -89,9 +89,7 @@ class LottiViewSet(ApiViewSet):
         owner, why = Owner(asked["user_id"], UNIT), memo(request, asked)
         return perform(
             request,
-            lambda once: movements.add_credits(
-                once=once, account=owner.account, amount=asked["amount"], memo=why
-            ),
+            lambda once: movements.add_credits(once=once, account=owner.account, amount=asked["amount"], memo=why),
             lambda movement: {
                 "user_id": owner.external_id,
                 "amount_added": number(movement.amount),
@@ -116,9 +114,7 @@ class LottiViewSet(ApiViewSet):
         owner, why = Owner(asked["user_id"], UNIT), memo(request, asked)
         return perform(
             request,
-            lambda once: movements.spend_credits(
-                once=once, account=owner.account, amount=asked["amount"], memo=why
-            ),
+            lambda once: movements.spend_credits(once=once, account=owner.account, amount=asked["amount"], memo=why),
             lambda movement: {
                 "user_id": owner.external_id,
                 "amount_billed": number(-movement.amount),

@@ -72,9 +72,7 @@ class NextAppViewSet(ApiViewSet):
     pagination_class = None
     scopes = dict.fromkeys(("add", "deduct", "transfer"), Scope.CREDITS_WRITE)
 
-    @describe(
-        "Credits of a user", tag=TAG, answer=UserCreditsOut, example={"user_id": USER, "balance": 100}
-    )
+    @describe("Credits of a user", tag=TAG, answer=UserCreditsOut, example={"user_id": USER, "balance": 100})
     def balance(self, request: Request, user_id: str) -> Response:
         """0 for a user never seen."""
         account = Owner(user_id, UNIT).account

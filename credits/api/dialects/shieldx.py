@@ -102,7 +102,7 @@ class PaginationOut(serializers.Serializer[Any]):
 
 
 class HistoryOut(serializers.Serializer[Any]):
-    data = EntryOut(many=True)
+    data = EntryOut(many=True)  # type: ignore[assignment]  # a field, not the data
     pagination = PaginationOut()
 
 
@@ -197,9 +197,7 @@ class ShieldxViewSet(ApiViewSet):
         why = _because(memo(request, asked), "reference", asked.get("reference"))
         return perform(
             request,
-            lambda once: movements.spend_credits(
-                once=once, account=owner.account, amount=asked["amount"], memo=why
-            ),
+            lambda once: movements.spend_credits(once=once, account=owner.account, amount=asked["amount"], memo=why),
             _moved,
             status=200,
             key=asked.get("idempotency_key"),
@@ -277,9 +275,7 @@ class ShieldxViewSet(ApiViewSet):
         owner, why = Owner(asked["tenant_id"], UNIT), memo(request, {})
         return perform(
             request,
-            lambda once: holds.capture_hold(
-                once=once, hold=asked["reservation_id"], memo=why, account=owner.account
-            ),
+            lambda once: holds.capture_hold(once=once, hold=asked["reservation_id"], memo=why, account=owner.account),
             lambda result: _moved(result[0]),
             status=200,
             key=asked.get("idempotency_key"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from rest_framework.decorators import action
@@ -181,15 +182,15 @@ class MovesMixin(ApiViewSet):
         )
 
 
-def terms(asked: dict[str, object]) -> LotTerms:
+def terms(asked: dict[str, Any]) -> LotTerms:
     """Return the terms that a request names for a lot. Raises InvalidField for a price without its currency."""
     if asked.get("paid_minor") and not asked.get("paid_currency"):
         raise refusals.InvalidField("paid_currency", "Say in which currency it was paid.")
     return LotTerms(
         category=GrantCategory(asked["category"]),
-        priority=asked["priority"],  # type: ignore[arg-type]  # validated by TermsMixin
-        expires_at=asked.get("expires_at"),  # type: ignore[arg-type]
-        transferable=bool(asked["transferable"]),
-        paid_currency=str(asked.get("paid_currency", "")),
-        paid_minor=asked.get("paid_minor", 0),  # type: ignore[arg-type]
+        priority=asked["priority"],
+        expires_at=asked.get("expires_at"),
+        transferable=asked["transferable"],
+        paid_currency=asked.get("paid_currency", ""),
+        paid_minor=asked.get("paid_minor", 0),
     )

@@ -105,9 +105,7 @@ class AccountViewSet(ReadsMixin, MovesMixin):
             print_account,
         )
 
-    @describe(
-        "Look at an account", tag="Accounts", answer=AccountOut, example=examples.ACCOUNT, parameters=[UNIT]
-    )
+    @describe("Look at an account", tag="Accounts", answer=AccountOut, example=examples.ACCOUNT, parameters=[UNIT])
     def retrieve(self, request: Request, external_id: str) -> Response:
         """As it is now: what has lapsed or timed out is counted, posted or not."""
         return for_owner(request, external_id, lambda owner: Response(print_account(_settled(owner))))

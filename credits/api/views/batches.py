@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from credits import refusals
 from credits.api import examples
-from credits.api.calls import check_unit, memo, perform
+from credits.api.calls import caller, check_unit, memo, perform
 from credits.api.requests import BatchItemRequest, BatchRequest
 from credits.api.schema import describe
 from credits.api.shapes import BatchOut, print_hold, print_movement
@@ -61,7 +61,7 @@ class BatchViewSet(ApiViewSet):
 
 
 def _read(request: Request) -> tuple[list[Item | refusals.Refusal], bool]:
-    data = request.data
+    data: dict[str, Any] = request.data  # type: ignore[assignment]  # the parser gives nothing else
     rows, atomic = data.get("items"), data.get("atomic", False)
     if not isinstance(rows, list) or not rows:
         raise ValidationError({"items": ["A list of items is required."]})
@@ -78,7 +78,7 @@ def _item(request: Request, row: Any) -> Item | refusals.Refusal:
         asked = ITEM.read(row if isinstance(row, dict) else None)
         verb = Verb(asked["type"])
         scope = SCOPES.get(verb, Scope.CREDITS_WRITE)
-        if scope not in request.auth.scopes:
+        if scope not in caller(request).scopes:
             return MissingScope(f"The API key lacks the scope {scope}.")
         unit = asked.get("unit", settings.DEFAULT_UNIT)
         check_unit(unit)
@@ -116,9 +116,9 @@ def _check(verb: Verb, asked: dict[str, Any]) -> None:
 
 
 def _malformed(error: ValidationError) -> refusals.Refusal:
-    errors = error.detail if isinstance(error.detail, dict) else {"item": error.detail}
-    field = next(iter(errors))
-    refusal = refusals.InvalidField(field, f"{field}: {errors[field][0]}")
+    errors: Any = error.detail if isinstance(error.detail, dict) else {"item": error.detail}
+    field, said = next(iter(errors.items()))
+    refusal = refusals.InvalidField(field, f"{field}: {said[0]}")
     refusal.members = {"errors": errors}
     return refusal
 

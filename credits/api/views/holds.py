@@ -104,9 +104,7 @@ class HoldViewSet(ApiViewSet):
     def release(self, request: Request, pk: str) -> Response:
         """Free what it still sets aside."""
         NOTHING.read(request.data)
-        return perform(
-            request, lambda once: holds.release_hold(once=once, hold=hold_id(pk)), print_hold, status=200
-        )
+        return perform(request, lambda once: holds.release_hold(once=once, hold=hold_id(pk)), print_hold, status=200)
 
 
 def hold_id(text: Any) -> UUID:

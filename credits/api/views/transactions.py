@@ -17,7 +17,7 @@ from credits.api.requests import RefundRequest, ReverseRequest
 from credits.api.schema import describe
 from credits.api.shapes import TransactionOut, print_movement
 from credits.api.views.base import ApiViewSet
-from credits.models import Scope, Transaction, TransactionKind
+from credits.models import Scope, Transaction, TransactionKind, Unit
 from credits.plan import Movement, Owner
 from credits.services import corrections
 from credits.services.history import movement_of
@@ -44,8 +44,6 @@ class TransactionFilter(filters.FilterSet):
 
     def of_owner(self, rows: Any, name: str, value: str) -> Any:
         """Keep the movements of an owner's accounts, in every unit."""
-        from credits.models import Unit  # noqa: PLC0415
-
         ids = [Owner(value, unit).account for unit in Unit.objects.values_list("code", flat=True)]
         return rows.filter(account_id__in=ids)
 
