@@ -149,7 +149,7 @@ class MetadataField(serializers.Field[dict[str, Any], Any, Any, Any]):
                 self._check(inner, depth + 1)
         elif isinstance(value, str) and not _storable(value):
             self.fail("text")
-        elif isinstance(value, Decimal | int) and not _ordinary(Decimal(value)):
+        elif isinstance(value, Decimal | int) and not _ordinary(value):
             self.fail("number")
 
 
@@ -157,7 +157,9 @@ def _storable(text: str) -> bool:
     return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
 
 
-def _ordinary(number: Decimal) -> bool:
+def _ordinary(number: Decimal | int) -> bool:
+    if isinstance(number, int):
+        return abs(number) < 2**63
     if not number.is_finite():
         return False
     return abs(number.adjusted()) < MAX_DIGITS and len(number.as_tuple().digits) <= MAX_DIGITS

@@ -1,0 +1,40 @@
+"""System checks: settings that are each valid but do not go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.compatibility)
+def holds_fit(**kwargs: Any) -> list[CheckMessage]:
+    """A hold's usual length must not exceed its longest."""
+    if settings.HOLD_SECONDS <= settings.HOLD_SECONDS_MAX:
+        return []
+    return [Error("HOLD_SECONDS exceeds HOLD_SECONDS_MAX.", hint="Lower one or raise the other.", id="florin.E001")]
+
+
+@register(Tags.security)
+def production_is_closed(**kwargs: Any) -> list[CheckMessage]:
+    """In production nothing may be shown to strangers, and somebody must be served."""
+    if settings.DEVELOPMENT:
+        return []
+    found: list[CheckMessage] = []
+    if settings.DEBUG:
+        found.append(Error("DEBUG is on in production.", hint="Unset DEBUG.", id="florin.E002"))
+    if not settings.ALLOWED_HOSTS:
+        found.append(Error("ALLOWED_HOSTS is empty.", hint="Name the hosts this serves.", id="florin.E003"))
+    if "*" in settings.ALLOWED_HOSTS:
+        found.append(Error("ALLOWED_HOSTS allows every host.", hint="Name the hosts this serves.", id="florin.E004"))
+    return found
+
+
+@register(Tags.compatibility)
+def default_unit_is_a_code(**kwargs: Any) -> list[CheckMessage]:
+    """The default unit must look like a unit's code."""
+    code = settings.DEFAULT_UNIT
+    if code[:1].isalpha() and len(code) <= 20 and code.replace("-", "").replace("_", "").isalnum():
+        return []
+    return [Error(f"DEFAULT_UNIT {code!r} is no unit's code.", hint="For example credits.", id="florin.E005")]

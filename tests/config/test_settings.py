@@ -1,0 +1,82 @@
+"""Settings refuse a wrong value by name, and checks find those that do not go together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import checks, env
+
+GOOD = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "s" * 60,
+    "ALLOWED_HOSTS": "florin.example",
+    "DATABASE_URL": "postgresql://u:p%40ss@db:5433/florin",
+    "REDIS_URL": "redis://valkey:6379/0",
+    "PATH": os.environ["PATH"],
+}
+PRINT = "import config.settings as s; print(s.DATABASES['default']['PASSWORD'], s.DEBUG, s.SESSION_COOKIE_SECURE)"
+
+
+def start(**changed: str | None) -> subprocess.CompletedProcess[str]:
+    """Read the settings in a fresh process."""
+    variables = {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
+    return subprocess.run([sys.executable, "-c", PRINT], env=variables, capture_output=True, text=True, check=False)
+
+
+def test_good_values_start() -> None:
+    assert start().stdout == "p@ss False True\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", None),
+        ("DATABASE_URL", None),
+        ("REDIS_URL", None),
+        ("ENVIRONMENT", "staging"),
+        ("DATABASE_URL", "mysql://u:hunter2@db/florin"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db:port/florin"),
+        ("REDIS_URL", "http://hunter2@valkey"),
+        ("DEBUG", "hunter2"),
+        ("HOLD_SECONDS", "hunter2"),
+        ("HOLD_SECONDS", "0"),
+        ("RATE_LIMIT_PER_MINUTE", "-1"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_is_named_but_not_told(name: str, value: str | None) -> None:
+    stopped = start(**{name: value})
+
+    assert stopped.returncode == 1
+    assert f"ImproperlyConfigured: {name}" in stopped.stderr
+    assert "hunter2" not in stopped.stderr.replace(f'"{value}"', "")
+
+
+def test_flags_read_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for word, meaning in [("yes", True), ("ON", True), ("0", False), ("False", False), ("", True)]:
+        monkeypatch.setenv("SOME_FLAG", word)
+        assert env.flag("SOME_FLAG", default=True) is meaning
+    monkeypatch.setenv("SOME_FLAG", "maybe")
+    with pytest.raises(ImproperlyConfigured, match="SOME_FLAG"):
+        env.flag("SOME_FLAG", default=True)
+
+
+def test_inconsistent_settings_are_found(settings: Any) -> None:
+    settings.HOLD_SECONDS = settings.HOLD_SECONDS_MAX + 1
+    assert [found.id for found in checks.holds_fit()] == ["florin.E001"]
+    settings.HOLD_SECONDS = settings.HOLD_SECONDS_MAX
+    assert checks.holds_fit() == []
+
+    settings.DEVELOPMENT, settings.DEBUG, settings.ALLOWED_HOSTS = False, True, []
+    assert [found.id for found in checks.production_is_closed()] == ["florin.E002", "florin.E003"]
+    settings.DEBUG, settings.ALLOWED_HOSTS = False, ["*"]
+    assert [found.id for found in checks.production_is_closed()] == ["florin.E004"]
+
+    settings.DEFAULT_UNIT = "no unit!"
+    assert [found.id for found in checks.default_unit_is_a_code()] == ["florin.E005"]
