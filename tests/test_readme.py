@@ -1,0 +1,80 @@
+"""The README's tour, pasted into a shell against a real server: what it prints is what the README says it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+from django.db import connection
+
+from credits.models import Scope
+from credits.services.keys import create_api_key
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+SHELL = README.split("KEY=$(make", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+
+
+@pytest.fixture
+def server(committed: None) -> Iterator[str]:
+    """The web server on the test database."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = settings.DATABASES["default"]
+    url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
+    variables = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}"}
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+               "--no-ws", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env=variables)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:
+            assert client.get(f"{base}/health").status_code == 200
+        yield base
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_the_tour_prints_what_it_says(server: str) -> None:
+    _, key = create_api_key(name="tour", scopes=Scope.values)
+    assert len(BLOCKS) == 5
+    for block in BLOCKS:
+        expected = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
+        script = f"{SHELL}\n" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
+
+        pasted = subprocess.run(
+            ["bash", "-c", script], env={**os.environ, "BASE": server, "KEY": key}, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+
+        printed = [line for line in pasted.stdout.splitlines() if line]
+        told = printed if len(printed) == len(expected) else printed[: len(expected)]
+        for line, pattern in zip(told, expected, strict=True):
+            assert re.fullmatch(".*".join(re.escape(part) for part in pattern.split("…")), line), f"{line}\n{pattern}"
+
+
+def test_every_command_and_verb_is_in_the_manual() -> None:
+    manual = "".join((ROOT / name).read_text() for name in ("README.md", "docs/money.md", "docs/operations.md"))
+    ours = [name for name, app in get_commands().items() if app in {"credits", "config"}]
+
+    assert ours
+    assert [name for name in ours if name not in manual] == []
+    verbs = re.findall(
+        r"^@money\ndef (\w+)\(",
+        "\n".join(path.read_text() for path in (ROOT / "credits" / "services").glob("*.py")),
+        re.MULTILINE,
+    )
+    assert len(verbs) > 10
+    assert [verb for verb in verbs if f"`{verb}`" not in manual] == []
