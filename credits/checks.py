@@ -22,19 +22,15 @@ class Check:
             return [str(row[0]) for row in cursor.fetchall()]
 
 
-def freeze_view() -> None:
-    """Let every check of this transaction see one and the same state of the books, however long they take."""
-    with connection.cursor() as cursor:
+def audit() -> dict[str, list[str]]:
+    """Run every check on one state of the books, however long it takes. Returns the offenders by check.
+
+    Must not be called inside a transaction: what others post meanwhile is then no offence.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SET LOCAL statement_timeout = 0")
-
-
-def audit() -> dict[str, list[str]]:
-    """Run every check on one state of the books. Returns the offenders by check, for those that have any."""
-    with transaction.atomic(durable=True):
-        freeze_view()
-        found = {check.name: check.offenders() for check in CHECKS}
-    return {name: offenders for name, offenders in found.items() if offenders}
+        return {check.name: check.offenders() for check in CHECKS}
 
 
 HEADS = Check(

@@ -21,6 +21,19 @@ def balance_at(account: UUID, at: datetime) -> Decimal:
     return Decimal(0) if last is None else last
 
 
+def balance_before(account: UUID, *, since: datetime | None, after: int) -> Decimal:
+    """Return the balance with which a statement from ``since``, or behind transaction ``after``, begins."""
+    earlier = Transaction.objects.filter(account_id=account)
+    if after:
+        earlier = earlier.filter(sequence__lte=after)
+    elif since is not None:
+        earlier = earlier.filter(recorded_at__lt=since)
+    else:
+        return Decimal(0)
+    last = earlier.order_by("-recorded_at", "-sequence").values_list("balance_after", flat=True).first()
+    return Decimal(0) if last is None else last
+
+
 def statement(
     account: UUID, *, since: datetime | None = None, until: datetime | None = None, after: int = 0
 ) -> QuerySet[Transaction]:

@@ -27,7 +27,7 @@ def time_out_holds() -> int:
 @shared_task
 def audit_books() -> int:
     """Check every invariant of the books and log each offender."""
-    offences = [offence for check in checks.CHECKS for offence in check.offenders()]
+    offences = [offence for offenders in checks.audit().values() for offence in offenders]
     for offence in offences:
         log.error("The books do not balance: %s", offence)
     return len(offences)

@@ -7,11 +7,18 @@ touched the database the books are audited.
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, connections
 from django.test import Client
@@ -123,3 +130,25 @@ class Api:
 @pytest.fixture
 def api(database: None) -> Api:
     return Api()
+
+
+@pytest.fixture
+def server(committed: None) -> Iterator[str]:
+    """The web server on the test database."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = settings.DATABASES["default"]
+    url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
+    variables = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}"}
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+               "--no-ws", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=Path(__file__).parent.parent, env=variables)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:
+            assert client.get(f"{base}/health").status_code == 200
+        yield base
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

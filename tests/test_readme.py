@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
-import pytest
-from django.conf import settings
 from django.core.management import get_commands
-from django.db import connection
 
 from credits.models import Scope
 from credits.services.keys import create_api_key
@@ -23,28 +16,6 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 SHELL = README.split("KEY=$(make", 1)[1].split("\n", 1)[1].split("```", 1)[0]
-
-
-@pytest.fixture
-def server(committed: None) -> Iterator[str]:
-    """The web server on the test database."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = settings.DATABASES["default"]
-    url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
-    variables = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}"}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-               "--no-ws", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env=variables)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:
-            assert client.get(f"{base}/health").status_code == 200
-        yield base
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def test_the_tour_prints_what_it_says(server: str) -> None:

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -46,7 +46,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         body = problem(403, "permission_denied", "You may not do this.", "You may not do this.")
     elif isinstance(error, exceptions.APIException):
         body = _of_api_exception(error, headers)
-    elif isinstance(error, OperationalError):
+    elif isinstance(error, OperationalError | InterfaceError):
         log.error("The database could not be reached or gave up", exc_info=error)
         body = problem(503, "unavailable", "The service is busy.", "Nothing was done. Send the same request again.")
         headers["Retry-After"] = "1"

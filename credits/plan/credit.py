@@ -14,6 +14,7 @@ from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan.lots import (
     check_amount,
     check_can_give,
+    check_debt,
     check_not_closed,
     check_room,
     collect_debt,
@@ -85,6 +86,7 @@ def adjust(
     if -delta > payable and not allow_debt:
         raise short(sheet, -delta, payable)
     taken = min(-delta, payable)
+    check_debt(sheet, -delta - taken)
     draws, _ = take(sheet, taken)
     return move(sheet, TransactionKind.ADJUSTMENT, -taken, Counterparty.ADJUSTMENTS, draws, memo, debt=-delta - taken)
 

@@ -27,15 +27,13 @@ def check_amount(sheet: Sheet, amount: Decimal, field: str = "amount") -> None:
         raise refusals.InvalidField(field, "The amount must be greater than zero.")
     if amount > MAX_AMOUNT:
         raise refusals.InvalidField(field, f"The amount must not exceed {say(MAX_AMOUNT)}.")
-    exponent = amount.as_tuple().exponent
-    if (
-        isinstance(exponent, int)
-        and -exponent > sheet.decimal_places
-        and amount % Decimal(1).scaleb(-sheet.decimal_places)
-    ):
-        raise refusals.InvalidField(
-            field, f"The amount is finer than {sheet.owner.unit} allows ({sheet.decimal_places} decimal places)."
-        )
+    check_step(sheet.owner.unit, sheet.decimal_places, amount, field)
+
+
+def check_step(unit: str, decimal_places: int, amount: Decimal, field: str) -> None:
+    """Refuse an amount that is finer than its unit. Nothing is ever rounded."""
+    if amount % Decimal(1).scaleb(-decimal_places):
+        raise refusals.InvalidField(field, f"The amount is finer than {unit} allows ({decimal_places} decimal places).")
 
 
 def check_can_give(sheet: Sheet) -> None:
@@ -55,6 +53,12 @@ def check_room(sheet: Sheet, amount: Decimal) -> None:
     """Refuse a credit that the balance column could not hold."""
     if sheet.balance + amount > MAX_BALANCE:
         raise refusals.BalanceLimit(f"The balance may not exceed {say(MAX_BALANCE)}.")
+
+
+def check_debt(sheet: Sheet, owed: Decimal) -> None:
+    """Refuse a debt that the column could not hold."""
+    if sheet.debt + owed > MAX_BALANCE:
+        raise refusals.BalanceLimit(f"The debt may not exceed {say(MAX_BALANCE)}.")
 
 
 def short(sheet: Sheet, needed: Decimal, available: Decimal, detail: str | None = None) -> refusals.InsufficientCredits:

@@ -8,7 +8,17 @@ from uuid import UUID
 from credits import refusals
 from credits.amounts import say
 from credits.models.transactions import Counterparty, TransactionKind
-from credits.plan.lots import check_amount, check_not_closed, check_room, give_back, known, move, short, take
+from credits.plan.lots import (
+    check_amount,
+    check_debt,
+    check_not_closed,
+    check_room,
+    give_back,
+    known,
+    move,
+    short,
+    take,
+)
 from credits.plan.state import ZERO, Draws, Memo, Movement, Posted, Sheet
 
 SPENDS = {TransactionKind.USAGE, TransactionKind.CAPTURE}
@@ -98,6 +108,7 @@ def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) ->
             f"The movement brought {say(original.amount)}; {say(takeable)} of it is left to take back.",
         )  # fmt: skip
     taken = min(takeable, original.amount)
+    check_debt(sheet, original.amount - taken)
     lots = [sheet.lots_by_id[lot_id] for lot_id, _ in _still_there(sheet, original)]
     draws, _ = take(sheet, taken, lots=lots)
     posted.reversed = True

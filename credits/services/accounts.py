@@ -17,7 +17,7 @@ from credits.amounts import say
 from credits.models import Account, AccountStatus
 from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan import LotTerms, Memo, Owner, Sheet
-from credits.plan.lots import move, take
+from credits.plan.lots import check_amount, check_step, move, take
 from credits.plan.state import ZERO
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
@@ -62,11 +62,12 @@ def open_account(
     """
     if once is not None:
         once.check(once.find())
-    units.decimal_places(owner.unit)
+    _check_limits(owner.unit, particulars)
     if not insert_account(owner, particulars, at):
         raise refusals.AccountExists(f"{owner.external_id} has an account in {owner.unit} already.")
     if opening_balance:
         sheet = lock_account(owner.account, once=None, at=at)
+        check_amount(sheet, opening_balance, "initial_balance")
         post([sheet], plan.add(sheet, opening_balance, memo, terms), None)
     return _answered(once, Account.objects.get(pk=owner.account))
 
@@ -76,6 +77,7 @@ def change_account(once: Once | None, /, *, account: UUID, particulars: Particul
     """Change what an account is known by and its limits. Raises UnknownAccount, AccountClosed, InvalidField, Busy."""
     sheet = lock_account(account, once=once, at=None)
     _refuse_closed(sheet)
+    _check_limits(sheet.owner.unit, particulars)
     values = particulars.given()
     limit = values.get("overdraft_limit")
     if limit is not None and sheet.balance - sheet.held + limit < 0:
@@ -149,6 +151,15 @@ def insert_account(owner: Owner, particulars: Particulars, at: datetime | None) 
 def _set_status(account: UUID, status: AccountStatus, reason: str) -> Account:
     Account.objects.filter(pk=account).update(status=status, status_reason=reason, version=F("version") + 1)
     return Account.objects.get(pk=account)
+
+
+def _check_limits(unit: str, particulars: Particulars) -> None:
+    """Refuse an unknown unit, and limits that are finer than it."""
+    places = units.decimal_places(unit)
+    for field in ("overdraft_limit", "low_balance_threshold"):
+        limit = getattr(particulars, field)
+        if limit is not None:
+            check_step(unit, places, limit, field)
 
 
 def _refuse_closed(sheet: Sheet) -> None:

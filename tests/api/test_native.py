@@ -105,6 +105,10 @@ class TestReading:
         told = api.get(f"{ALICE}/statement?from=2098-01-01T00:00:00Z&to=2099-01-01T00:00:00Z").json()
 
         assert (told["opening_balance"], told["closing_balance"], told["transactions"]) == (100, 100, [])
+        beyond = api.get(f"{ALICE}/statement?after=1").json()
+        assert (beyond["opening_balance"], beyond["closing_balance"]) == (100, 100)
+        before = api.get(f"{ALICE}/statement?to=2020-01-01T00:00:00Z").json()
+        assert (before["opening_balance"], before["closing_balance"]) == (0, 0)
 
     def test_a_statement_as_csv_that_no_spreadsheet_runs(self, api: Api, alice: Account) -> None:
         spend(alice, 10, description="=cmd()")

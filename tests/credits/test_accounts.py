@@ -29,10 +29,18 @@ class TestOpening:
         assert refused.value.field == "unit"
 
     def test_with_a_balance_too_fine_leaves_no_account(self, database: None) -> None:
-        with pytest.raises(refusals.InvalidField):
+        with pytest.raises(refusals.InvalidField) as refused:
             make_account(balance=0.5)
 
+        assert refused.value.field == "initial_balance"
         assert not Account.objects.exists()
+
+    @pytest.mark.parametrize("field", ["overdraft_limit", "low_balance_threshold"])
+    def test_with_a_limit_too_fine_is_refused(self, database: None, field: str) -> None:
+        with pytest.raises(refusals.InvalidField) as refused:
+            make_account(**{field: Decimal("0.5")})
+
+        assert refused.value.field == field
 
 
 class TestChanging:

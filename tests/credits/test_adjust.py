@@ -50,5 +50,12 @@ class TestAnAdjustment:
         alice.refresh_from_db()
         assert (movement.amount, movement.debt, alice.balance, alice.debt) == (-100, 30, 0, 30)
 
+    def test_may_not_owe_more_than_a_debt_can_hold(self, bob: Account) -> None:
+        for _ in range(99):
+            adjust(bob, -(10**12), allow_debt=True)
+
+        with pytest.raises(refusals.BalanceLimit):
+            adjust(bob, -(10**12), allow_debt=True)
+
     def test_made_twice_by_the_same_person_is_two(self, alice: Account) -> None:
         assert adjust(alice, 5).id != adjust(alice, 5).id

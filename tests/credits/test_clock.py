@@ -81,7 +81,9 @@ class TestWithoutAWorker:
         assert Hold.objects.get().status == "timed_out"
         assert Transaction.objects.filter(kind="expiry").count() == 1
 
-    def test_the_audit_names_an_offender_in_the_log(self, alice: Account, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_audit_names_an_offender_in_the_log(
+        self, committed: None, alice: Account, caplog: pytest.LogCaptureFixture
+    ) -> None:
         assert tasks.audit_books() == 0
         Account.objects.filter(pk=alice.pk).update(debt=1)
 

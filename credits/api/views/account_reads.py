@@ -105,7 +105,7 @@ class ReadsMixin(ApiViewSet):
             rows = queries.statement(account.pk, since=since, until=until, after=after)
             if as_csv == "csv":
                 return _csv(owner, rows.iterator(2000))
-            return Response(_statement(owner, list(rows[: limit + 1]), limit, since))
+            return Response(_statement(owner, list(rows[: limit + 1]), limit, since=since, after=after))
 
         return for_owner(request, external_id, page)
 
@@ -151,14 +151,17 @@ def _balance(owner: Owner, at: datetime | None) -> dict[str, Any]:
     }
 
 
-def _statement(owner: Owner, rows: list[Transaction], limit: int, since: datetime | None) -> dict[str, Any]:
+def _statement(
+    owner: Owner, rows: list[Transaction], limit: int, *, since: datetime | None, after: int
+) -> dict[str, Any]:
     page = rows[:limit]
-    opening = page[0].balance_before if page else queries.balance_at(owner.account, since) if since else 0
+    before = page[0].balance_before if page else queries.balance_before(owner.account, since=since, after=after)
+    opening = number(before)
     return {
         "account": owner.external_id,
         "unit": owner.unit,
         "opening_balance": opening,
-        "closing_balance": page[-1].balance_after if page else opening,
+        "closing_balance": number(page[-1].balance_after) if page else opening,
         "transactions": [print_movement(movement_of(row, owner)) for row in page],
         "next": page[-1].sequence if len(rows) > limit else None,
     }
