@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 
 
 class Pages(CursorPagination):
@@ -18,3 +21,11 @@ class AccountPages(Pages):
     """Newest first by when they were opened: an account's id is derived from its owner."""
 
     ordering = ("-created_at", "id")  # type: ignore[assignment]
+
+
+class TransactionPages(Pages):
+    """Newest first: by id over all accounts, by time within one, each as an index has them."""
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        """Return the order of the page."""
+        return ("-recorded_at", "-sequence") if "account" in request.query_params else ("-id",)

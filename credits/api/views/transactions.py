@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from credits import refusals
 from credits.api import examples
 from credits.api.calls import memo, perform
+from credits.api.pages import TransactionPages
 from credits.api.requests import RefundRequest, ReverseRequest
 from credits.api.schema import describe
 from credits.api.shapes import TransactionOut, print_movement
 from credits.api.views.base import ApiViewSet
-from credits.models import Scope, Transaction, TransactionKind, Unit
+from credits.models import Account, Scope, Transaction, TransactionKind, Unit
 from credits.plan import Movement, Owner
 from credits.services import corrections
 from credits.services.history import movement_of
@@ -44,8 +45,10 @@ class TransactionFilter(filters.FilterSet):
 
     def of_owner(self, rows: Any, name: str, value: str) -> Any:
         """Keep the movements of an owner's accounts, in every unit."""
-        ids = [Owner(value, unit).account for unit in Unit.objects.values_list("code", flat=True)]
-        return rows.filter(account_id__in=ids)
+        derived = [Owner(value, unit).account for unit in Unit.objects.values_list("code", flat=True)]
+        accounts = list(Account.objects.filter(pk__in=derived).values_list("pk", flat=True))
+        # Said as an equality where it is one, so that the index on account and time gives them in order.
+        return rows.filter(account_id=accounts[0]) if len(accounts) == 1 else rows.filter(account_id__in=accounts)
 
 
 class TransactionViewSet(ApiViewSet):
@@ -55,6 +58,7 @@ class TransactionViewSet(ApiViewSet):
     lookup_value_regex = "[0-9a-fA-F-]{36}"
     serializer_class = TransactionOut
     filterset_class = TransactionFilter
+    pagination_class = TransactionPages
     scopes = {"refund": Scope.CREDITS_REFUND, "reverse": Scope.CREDITS_REFUND}
 
     @describe("List transactions", tag="Transactions", answer=TransactionOut(many=True), example=examples.TRANSACTION)
