@@ -43,6 +43,7 @@ class Grant(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "lot"
         constraints = [
             models.CheckConstraint(name="grant_amount", condition=Q(amount__gt=0)),
             models.CheckConstraint(
