@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from credits import units
 from credits.models import AccountStatus, HoldStatus
-from credits.models.memo import ActorKind, MemoFields
+from credits.models.memo import ActorKind, MemoFields, Reason
 
 EMPTY = "–"
 COLOUR_OF_ACCOUNT = {AccountStatus.ACTIVE: "success", AccountStatus.FROZEN: "warning", AccountStatus.CLOSED: "default"}
@@ -96,7 +96,7 @@ def actor(row: MemoFields) -> str:
 def why(row: MemoFields) -> list[tuple[str, str]]:
     """Return what was said of why: pairs of a label and a text, without the empty ones."""
     said = [
-        ("Reason", row.reason.replace("_", " ").capitalize()),
+        ("Reason", dict(Reason.choices).get(row.reason, row.reason)),
         ("Ticket", str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""),
         ("Reference", " ".join(filter(None, (row.reference_type, row.reference_id)))),
     ]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
-from uuid import UUID
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
@@ -16,7 +15,7 @@ from credits.amounts import say
 from credits.demo.cast import Customer
 from credits.models import Account, GrantCategory
 from credits.models.memo import Reason
-from credits.plan import Actor, LotTerms, Memo, Movement
+from credits.plan import Actor, LotTerms, Memo, Movement, Owner
 from credits.services import accounts
 from credits.services.batch import Item, Verb, post_batch
 
@@ -51,7 +50,7 @@ class Support:
         for item, outcome in zip(items, post_batch(items=items, at=at) if items else [], strict=True):
             if isinstance(outcome, Movement):
                 words = f"{outcome.kind.capitalize()} of {say(outcome.amount)}."
-                self.note(outcome.owner.account, f"{words} {item.memo.description}", at)
+                self.note(outcome.owner, f"{words} {item.memo.description}", at)
 
     def adjust(self, customer: Customer) -> Item:
         """Change a balance by a difference."""
@@ -77,9 +76,10 @@ class Support:
         self.tickets += 1
         return Memo(self.actor, description=words, reason=reason, metadata={"ticket": f"SUP-{self.tickets}"})
 
-    def note(self, account: UUID, words: str, at: datetime) -> None:
+    def note(self, owner: Owner, words: str, at: datetime) -> None:
         """Log an act as the admin would have."""
-        row = LogEntry(user=self.user, object_id=str(account), action_flag=CHANGE, change_message=words, action_time=at)
+        row = LogEntry(user=self.user, action_flag=CHANGE, change_message=words, action_time=at)
+        row.object_id, row.object_repr = str(owner.account), owner.external_id
         row.content_type = ContentType.objects.get_for_model(Account)
         self.log.append(row)
 
@@ -87,13 +87,13 @@ class Support:
         """Freeze an account while a payment is disputed."""
         reason = "Payment disputed, waiting for the bank (SUP-1199)"
         accounts.freeze_account(account=customer.owner.account, reason=reason)
-        self.note(customer.owner.account, f"Frozen. {reason}", at)
+        self.note(customer.owner, f"Frozen. {reason}", at)
 
     def close(self, customer: Customer, at: datetime) -> None:
         """Close an account that its owner no longer wants."""
         memo = self.memo("Closed at the owner's request.", Reason.OTHER)
         accounts.close_account(account=customer.owner.account, memo=memo, forfeit=True, at=at)
-        self.note(customer.owner.account, "Closed at the owner's request.", at)
+        self.note(customer.owner, "Closed at the owner's request.", at)
 
     def file(self) -> Iterator[str]:
         """Write the log. Yields a line that says so."""
