@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config import env
+from config import env, unfold
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -150,6 +150,9 @@ SPECTACULAR_SETTINGS = {
         "credits.api.schema.add_common_answers",
     ],
 }
+
+# --- The admin --------------------------------------------------------------------------------------------------------
+UNFOLD = unfold.UNFOLD
 
 # --- Florin -----------------------------------------------------------------------------------------------------------
 # The unit meant where a caller of the native API names none.

@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
                 ('origin', models.ForeignKey(db_index=False, help_text='The lot it was transferred from.', null=True, on_delete=django.db.models.deletion.PROTECT, to='credits.grant')),
             ],
             options={
+                'verbose_name': 'lot',
                 'ordering': ['-id'],
             },
         ),

@@ -4,6 +4,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
+from credits.amounts import say
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField
@@ -42,6 +43,7 @@ class Grant(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "lot"
         constraints = [
             models.CheckConstraint(name="grant_amount", condition=Q(amount__gt=0)),
             models.CheckConstraint(
@@ -68,4 +70,4 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_category_display()} lot of {self.amount:f}"
+        return f"{self.get_category_display()} lot of {say(self.amount)}"

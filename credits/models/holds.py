@@ -6,6 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
+from credits.amounts import say
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField
@@ -66,7 +67,7 @@ class Hold(MemoFields):
         ]
 
     def __str__(self) -> str:
-        return f"Hold of {self.amount:f}"
+        return f"Hold of {say(self.amount)}"
 
     @property
     def remaining(self) -> Decimal:

@@ -6,6 +6,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
+from credits.amounts import say
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField
@@ -100,4 +101,4 @@ class Transaction(MemoFields):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.amount:+f}"
+        return f"{self.get_kind_display()} {'+' if self.amount > 0 else ''}{say(self.amount)}"

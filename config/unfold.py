@@ -1,0 +1,93 @@
+"""How the admin looks and what its sidebar offers. Each link shows for those who may open it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _may(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _style(_request: HttpRequest) -> str:
+    return static("credits/admin.css")
+
+
+def _icon(_request: HttpRequest) -> str:
+    return static("credits/icon.svg")
+
+
+def _page(title: str, icon: str, model: str) -> dict[str, Any]:
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": _may(f"{app}.view_{name}"),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Florin",
+    "SITE_HEADER": "Florin",
+    "SITE_SUBHEADER": "Prepaid credits",
+    "SITE_SYMBOL": "toll",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": False,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [_style],
+    "COLORS": {
+        "primary": {
+            "50": "#eef7f4",
+            "100": "#d5ebe3",
+            "200": "#aed7c9",
+            "300": "#7fbda9",
+            "400": "#4f9f88",
+            "500": "#2f8470",
+            "600": "#1f6f5c",
+            "700": "#1a594b",
+            "800": "#18473d",
+            "900": "#153b33",
+            "950": "#0a211d",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Ledger",
+                "items": [
+                    _page("Accounts", "account_balance_wallet", "credits.account"),
+                    _page("Transactions", "receipt_long", "credits.transaction"),
+                    _page("Lots", "layers", "credits.grant"),
+                    _page("Holds", "hourglass_top", "credits.hold"),
+                ],
+            },
+            {
+                "title": "Settings",
+                "separator": True,
+                "items": [
+                    _page("Units", "straighten", "credits.unit"),
+                    _page("API keys", "key", "credits.apikey"),
+                ],
+            },
+            {
+                "title": "People",
+                "separator": True,
+                "items": [
+                    _page("Users", "person", "auth.user"),
+                    _page("Groups", "group", "auth.group"),
+                ],
+            },
+        ],
+    },
+}

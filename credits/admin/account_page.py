@@ -1,0 +1,167 @@
+"""What the page of an account shows: where it stands, what it has, what moved and who did it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from credits.admin import show
+from credits.admin.refundable import left_to_refund
+from credits.models import Account, AccountStatus, Grant, GrantCategory, Hold, HoldStatus, Transaction
+from credits.plan import Sheet
+from credits.services import history
+from credits.services.locks import read_account
+
+MOST_ROWS = 25
+MOST_LOTS = 8
+MOST_HOLDS = 5
+MOST_ACTS = 10
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One of the figures at the head of the page."""
+
+    label: str
+    text: str
+    note: str = ""
+    alarm: bool = False
+
+
+def context(account: Account, *, may_refund: bool) -> dict[str, Any]:
+    """Return what the template prints. The number of queries does not depend on how much the account has.
+
+    The figures are those a caller of the API would be told now: what has lapsed is not counted, though its expiry may
+    not be posted yet.
+    """
+    sheet = read_account(account.pk)
+    movements = list(Transaction.objects.filter(account=account.pk).order_by("-sequence")[:MOST_ROWS])
+    refundable = left_to_refund(sheet, movements) if may_refund else {}
+    lots = list(Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[: MOST_LOTS + 1])
+    holds = _holds(account)
+    return {
+        "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
+        "figures": _figures(account, sheet),
+        "facts": _facts(account),
+        "lapsed": show.amount(account.balance - sheet.balance, account.unit_id) if sheet.movements else "",
+        "lots": [_lot(lot, account.unit_id) for lot in lots[:MOST_LOTS]],
+        "more_lots": len(lots) > MOST_LOTS,
+        "holds": [_hold(hold, account.unit_id) for hold in holds[:MOST_HOLDS]],
+        "more_holds": len(holds) > MOST_HOLDS,
+        "movements": [_movement(row, account.unit_id, refundable=row.pk in refundable) for row in movements],
+        "more_movements": account.sequence > MOST_ROWS,
+        "acts": _acts(account),
+    }
+
+
+def _figures(account: Account, sheet: Sheet) -> list[Figure]:
+    unit = account.unit_id
+    expiries = [(lot.expires_at, lot.free) for lot in sheet.lots if lot.expires_at and lot.free]
+    next_expiry, going = min(expiries, default=(None, None))
+    figures = [
+        Figure("Balance", show.amount(sheet.balance, unit), unit, alarm=sheet.balance < 0),
+        Figure("Available", show.amount(sheet.available, unit), "can be spent or held now", alarm=sheet.available <= 0),
+        Figure("Held", show.amount(sheet.held, unit), "set aside by open holds"),
+    ]
+    if sheet.overdraft_limit:
+        used = max(-sheet.balance, sheet.balance * 0)
+        note = f"{show.amount(used, unit)} of it used" if used else "not used"
+        figures.append(Figure("Overdraft limit", show.amount(sheet.overdraft_limit, unit), note, alarm=bool(used)))
+    if sheet.debt:
+        figures.append(Figure("Debt", show.amount(sheet.debt, unit), "new credits repay it first", alarm=True))
+    note = f"{show.amount(going, unit)}, {_in_days(next_expiry)}" if going is not None and next_expiry else ""
+    figures.append(Figure("Next expiry", f"{next_expiry:%Y-%m-%d}" if next_expiry else "None", note))
+    return figures
+
+
+def _in_days(moment: datetime) -> str:
+    days = (moment - timezone.now()).days
+    return "within a day" if days < 1 else f"in {days} days" if days > 1 else "in 1 day"
+
+
+def _facts(account: Account) -> list[tuple[str, str]]:
+    threshold = account.low_balance_threshold
+    facts = [
+        ("Name", account.name),
+        ("E-mail", account.email),
+        ("Unit", account.unit_id),
+        (f"Why {account.status}", account.status_reason),
+        ("Opened (UTC)", show.moment(account.created_at)),
+        ("Last movement (UTC)", show.moment(account.last_recorded_at)),
+        ("Warn at balance", show.amount(threshold, account.unit_id) if threshold is not None else ""),
+        ("Time zone", account.time_zone),
+        ("Movements", f"{account.sequence:,}"),
+        ("Account id", str(account.pk)),
+    ]
+    return [(label, text) for label, text in facts if text]
+
+
+def _lot(lot: Grant, unit: str) -> dict[str, Any]:
+    lapsed = lot.is_open and lot.expires_at is not None and lot.expires_at <= timezone.now()
+    state = "Empty" if not lot.is_open else "Expired" if lapsed else "Open"
+    spent = int((lot.amount - lot.remaining) * 100 / lot.amount)
+    return {
+        "link": show.link(Grant, lot.pk, f"{GrantCategory(lot.category).label} {show.short(lot.pk)}"),
+        "source": lot.source,
+        "amount": show.amount(lot.amount, unit),
+        "remaining": show.amount(lot.remaining, unit),
+        "held": show.amount(lot.held, unit) if lot.held else "",
+        "spent": spent,
+        "expires": show.moment(lot.expires_at) if lot.expires_at else "Never",
+        "state": show.badge(state, {"Open": "success", "Expired": "danger"}.get(state, "default")),
+    }
+
+
+def _holds(account: Account) -> list[Hold]:
+    """Return the open holds, then the latest others."""
+    of_account = Hold.objects.filter(account=account.pk)
+    still_open = list(of_account.filter(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1])
+    ended = of_account.exclude(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1 - len(still_open)]
+    return [*still_open, *ended]
+
+
+def _hold(hold: Hold, unit: str) -> dict[str, Any]:
+    return {
+        "link": show.link(Hold, hold.pk, show.moment(hold.created_at)),
+        "state": show.badge(hold.get_status_display(), show.COLOUR_OF_HOLD[HoldStatus(hold.status)]),
+        "amount": show.amount(hold.amount, unit),
+        "captured": show.amount(hold.captured, unit) if hold.captured else "",
+        "expires": show.moment(hold.expires_at),
+        "what": hold.description or hold.feature,
+    }
+
+
+def _movement(row: Transaction, unit: str, *, refundable: bool) -> dict[str, Any]:
+    return {
+        "pk": row.pk,
+        "link": show.link(Transaction, row.pk, show.moment(row.recorded_at)),
+        "kind": show.badge(row.get_kind_display(), show.COLOUR_OF_KIND[row.kind]),
+        "amount": show.figure(row.amount, unit, signed=True),
+        "debt": show.amount(row.debt, unit, signed=True) if row.debt else "",
+        "balance": show.amount(row.balance_after, unit),
+        "feature": row.feature,
+        "description": row.description,
+        "why": show.why(row),
+        "lots": _draws(row, unit),
+        "actor": show.actor(row),
+        "refundable": refundable,
+    }
+
+
+def _draws(row: Transaction, unit: str) -> list[tuple[SafeString, str]]:
+    return [
+        (show.link(Grant, lot, show.short(lot)), show.amount(part, unit, signed=True))
+        for lot, part in history.draws_of(row.draws)
+    ]
+
+
+def _acts(account: Account) -> list[LogEntry]:
+    """Return what staff did here, latest first."""
+    of_accounts = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Account))
+    return list(of_accounts.filter(object_id=str(account.pk)).select_related("user").order_by("-pk")[:MOST_ACTS])

@@ -1,0 +1,181 @@
+"""Accounts: the list, the page of one, and the buttons on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
+from unfold.dataclasses import UnfoldAction
+
+from credits.admin import account_page, show, verbs
+from credits.admin.buttons import button
+from credits.admin.lists import Bounded, as_uuid
+from credits.admin.policies import ReadOnly
+from credits.models import Account, AccountStatus, Hold, HoldStatus
+
+
+class Condition(DropdownFilter):  # type: ignore[misc]
+    """What an agent looks for: accounts in some kind of trouble."""
+
+    title = "condition"
+    parameter_name = "condition"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("held", "Has open holds"),
+            ("debt", "Owes a debt"),
+            ("overdrawn", "Overdrawn"),
+            ("empty", "Nothing available"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Account]) -> QuerySet[Account]:
+        match self.value():
+            case "held":
+                open_holds = Hold.objects.filter(account=OuterRef("pk"), status=HoldStatus.OPEN)
+                return queryset.filter(Exists(open_holds))
+            case "debt":
+                return queryset.filter(debt__gt=0)
+            case "overdrawn":
+                return queryset.filter(balance__lt=0)
+            case "empty":
+                return queryset.filter(balance__lte=F("held") - F("overdraft_limit"))
+        return queryset
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Accounts are opened by callers of the API. Here they are seen, and moved by the buttons and nothing else."""
+
+    list_display = ("external", "name", "email", "figure", "could_spend", "set_aside", "state", "opened")
+    list_display_links = ("external",)
+    list_filter = (("status", ChoicesDropdownFilter), ("unit", RelatedDropdownFilter), Condition)
+    # Prefixes, because the indexes on upper(…) serve those and nothing else.
+    search_fields = ("external_id__istartswith", "email__istartswith", "name__istartswith")
+    search_help_text = "The beginning of an external id, e-mail address or name; or an account id."
+    ordering = ("-created_at", "id")
+    actions_detail = ("adjust", "grant", "refund", "freeze", "unfreeze", "change_details")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
+    ) -> tuple[QuerySet[Account], bool]:
+        """An account id leads to its account; anything else is a prefix, blanks included."""
+        if pk := as_uuid(search_term):
+            found = queryset.filter(pk=pk)
+            if found.exists():
+                return found, False
+        prefix = search_term.replace("\x00", "").strip()
+        if not prefix:
+            return queryset, False
+        either = Q(external_id__istartswith=prefix) | Q(email__istartswith=prefix) | Q(name__istartswith=prefix)
+        return queryset.filter(either), False
+
+    @admin.display(description="External id")
+    def external(self, row: Account) -> str:
+        return row.external_id
+
+    @admin.display(description="Balance")
+    def figure(self, row: Account) -> SafeString:
+        unit = format_html('<span class="f-unit">{}</span>', row.unit_id)
+        return format_html("{} {}", show.figure(row.balance, row.unit_id), unit)
+
+    @admin.display(description="Available")
+    def could_spend(self, row: Account) -> SafeString:
+        return show.figure(row.available, row.unit_id)
+
+    @admin.display(description="Held")
+    def set_aside(self, row: Account) -> SafeString | str:
+        return show.figure(row.held, row.unit_id) if row.held else show.EMPTY
+
+    @admin.display(description="Status")
+    def state(self, row: Account) -> SafeString:
+        debt = show.badge("Debt", "danger") if row.debt else ""
+        badge = show.badge(row.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(row.status)])
+        return format_html("{} {}", badge, debt)
+
+    @admin.display(description="Opened (UTC)")
+    def opened(self, row: Account) -> str:
+        return show.moment(row.created_at)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the account's page. There is nothing to post to it."""
+        account = self.get_object(request, object_id)
+        if account is None:
+            answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return answer
+        if request.method != "GET" or not self.has_view_permission(request, account):
+            raise PermissionDenied
+        request.current_app = self.admin_site.name
+        buttons = self._get_actions_navigation(
+            self.actions_detail, self.get_actions_detail(request, object_id), str(account.pk)
+        )
+        may_refund = verbs.Refund.allowed(request)
+        page = account_page.context(account, may_refund=may_refund)
+        return TemplateResponse(
+            request,
+            "admin/credits/account/page.html",
+            {
+                **self.admin_site.each_context(request),
+                **page,
+                "title": f"{account.external_id} ({account.unit_id})",
+                "opts": self.opts,
+                "account": account,
+                "may_refund": may_refund,
+                "actions_detail": buttons,
+                **(extra_context or {}),
+            },
+        )
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Offer what the account's status allows, among what the user may do."""
+        status = Account.objects.filter(pk=object_id).values_list("status", flat=True).first()
+        allowed: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        return [one for one in allowed if verbs.BY_PATH[one.path].offered(str(status))]
+
+    def has_adjust_account_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return verbs.Adjust.allowed(request)
+
+    def has_grant_credits_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return verbs.Give.allowed(request)
+
+    def has_refund_transaction_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return verbs.Refund.allowed(request)
+
+    def has_freeze_account_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return verbs.Freeze.allowed(request)
+
+    def has_change_account_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return verbs.Edit.allowed(request)
+
+    @button("Adjust", path="adjust", icon="tune", permission="adjust_account")
+    def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return verbs.Adjust(self, request, object_id).answer()
+
+    @button("Grant", path="grant", icon="redeem", permission="grant_credits")
+    def grant(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return verbs.Give(self, request, object_id).answer()
+
+    @button("Refund", path="refund", icon="undo", permission="refund_transaction")
+    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return verbs.Refund(self, request, object_id).answer()
+
+    @button("Freeze", path="freeze", icon="ac_unit", permission="freeze_account")
+    def freeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return verbs.Freeze(self, request, object_id).answer()
+
+    @button("Unfreeze", path="unfreeze", icon="sunny", permission="freeze_account")
+    def unfreeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return verbs.Unfreeze(self, request, object_id).answer()
+
+    @button("Edit", path="edit", icon="edit", permission="change_account")
+    def change_details(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return verbs.Edit(self, request, object_id).answer()

@@ -1,0 +1,170 @@
+"""What staff fills in. Forms check the shape; whether a movement is possible is the plan's to say."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.core.validators import DecimalValidator, MinValueValidator
+from django.utils import timezone
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from credits.models import Scope
+from credits.models.fields import DECIMAL_PLACES, MAX_DIGITS
+from credits.models.memo import Reason
+
+TICKET = "The support ticket or chat this is about, for example SUP-1042."
+
+
+class AmountInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]
+    """A text box that asks phones for digits."""
+
+    def __init__(self) -> None:
+        super().__init__({"inputmode": "decimal", "autocomplete": "off"})
+
+
+class MomentInput(forms.DateTimeInput):
+    """The browser's own picker: nothing to load, and it works on phones."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        classes = UnfoldAdminTextInputWidget().attrs["class"]
+        super().__init__({"class": classes}, format="%Y-%m-%dT%H:%M")
+
+
+class AmountField(forms.DecimalField):
+    """An exact amount. How fine it may be is the unit's to say, and the plan says it."""
+
+    widget = AmountInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES, **kwargs)
+
+
+def note(label: str, *, most: int, help_text: str, required: bool) -> forms.CharField:
+    """Return a field for a few words."""
+    widget = UnfoldAdminTextareaWidget({"rows": 2})
+    return forms.CharField(label=label, max_length=most, required=required, help_text=help_text, widget=widget)
+
+
+class ReasonForm(forms.Form):
+    """Why staff moves credits: asked by every verb that does."""
+
+    reason = forms.ChoiceField(
+        choices=[("", "Choose a reason"), *Reason.choices],
+        help_text="Kept with the movement; reports count by it.",
+        widget=UnfoldAdminSelectWidget,
+    )
+    note = note("Note", most=500, help_text="In words, for whoever reads the account next.", required=False)
+    ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask what the other reason is."""
+        data = super().clean() or {}
+        if data.get("reason") == Reason.OTHER and not data.get("note"):
+            self.add_error("note", "Say which reason it is.")
+        return data
+
+
+class AdjustForm(ReasonForm):
+    amount = AmountField(label="Change by", help_text="The difference: 50 adds fifty, -50 takes fifty away.")
+    field_order = ("amount", "reason", "note", "ticket")
+
+
+class GrantForm(ReasonForm):
+    amount = AmountField(help_text="How much is given. It becomes a promotional lot.", min_value=0)
+    expires_at = forms.DateTimeField(
+        label="Expires at (UTC)",
+        required=False,
+        help_text="What is not spent by then lapses. Empty is never.",
+        widget=MomentInput,
+    )
+    field_order = ("amount", "expires_at", "reason", "note", "ticket")
+
+
+class RefundForm(ReasonForm):
+    """``choices`` are the spends that can be refunded."""
+
+    movement = forms.TypedChoiceField(
+        label="Spend",
+        help_text="Which spend is given back, to the lots it was drawn from.",
+        widget=UnfoldAdminSelectWidget,
+    )
+    amount = AmountField(required=False, min_value=0, help_text="Empty gives back all that is left of the spend.")
+    field_order = ("movement", "amount", "reason", "note", "ticket")
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        movement: Any = self.fields["movement"]
+        movement.choices = choices if len(choices) == 1 else [("", "Choose a spend"), *choices]
+
+
+class StatusForm(forms.Form):
+    """Why an account is frozen or unfrozen."""
+
+    note = note("Why", most=180, help_text="Shown on the account while it is frozen.", required=True)
+    ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
+
+
+class EditForm(forms.Form):
+    """What an account is known by, and its limits."""
+
+    name = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
+    email = forms.EmailField(label="E-mail", max_length=254, required=False, widget=UnfoldAdminEmailInputWidget)
+    overdraft_limit = AmountField(min_value=0, help_text="How far below zero the account may be spent.")
+    low_balance_threshold = AmountField(
+        label="Warn at balance", min_value=0, required=False, help_text="Empty leaves it as it is."
+    )
+    time_zone = forms.ChoiceField(
+        choices=[(name, name) for name in sorted(zoneinfo.available_timezones())],
+        help_text="The owner's days begin at its midnight.",
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args: Any, places: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("overdraft_limit", "low_balance_threshold"):
+            self.fields[name].validators.append(DecimalValidator(MAX_DIGITS, places))
+
+
+class KeyForm(forms.Form):
+    """A new API key."""
+
+    name = forms.CharField(
+        max_length=100, help_text="What uses it, for example web-prod.", widget=UnfoldAdminTextInputWidget
+    )
+    owner = forms.CharField(
+        max_length=100,
+        required=False,
+        help_text="Whose it is; empty is the name. Keys of one owner share their idempotency keys.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, help_text="What it may do.", widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    rate_limit = forms.IntegerField(
+        required=False,
+        max_value=2**31 - 1,
+        validators=[MinValueValidator(1)],
+        help_text="Requests a minute; empty is the setting's.",
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+    expires_at = forms.DateTimeField(
+        label="Expires at (UTC)", required=False, help_text="When it stops working; empty is never.", widget=MomentInput
+    )
+
+    def clean_expires_at(self) -> Any:
+        """Refuse a moment that has passed."""
+        moment = self.cleaned_data["expires_at"]
+        if moment is not None and moment <= timezone.now():
+            raise forms.ValidationError("That has passed already.")
+        return moment

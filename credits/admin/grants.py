@@ -1,0 +1,107 @@
+"""Lots: credits that came in together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+
+from credits.admin import show
+from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
+from credits.admin.policies import ReadOnly
+from credits.models import Account, Grant, Transaction
+
+Page = tuple[str | None, dict[str, Any]]
+
+
+@admin.register(Grant)
+class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Every lot there was, newest first."""
+
+    list_display = ("lot", "owner", "category", "came_in", "left", "in_holds", "expires", "source")
+    list_display_links = ("lot",)
+    list_select_related = ("account",)
+    list_before_template = "admin/credits/of_account.html"
+    list_filter = (
+        OfAccount,
+        ("is_open", BooleanRadioFilter),
+        ("category", ChoicesDropdownFilter),
+        ("expires_at", Days),
+    )
+    search_fields = ("id",)
+    search_help_text = "The exact id of a lot."
+    ordering = ("-id",)
+    fieldsets: Sequence[Page] = (
+        (None, {"fields": ("owner", "category", "came_in", "left", "in_holds", "state")}),
+        ("Terms", {"fields": ("priority", "expires", "transferable", "paid")}),
+        ("Where from", {"fields": ("source", "opened_by", "from_lot", "created", "id")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> list[str]:
+        return [name for _, page in self.fieldsets for name in page["fields"]]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        return Grant.objects.select_related("account")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Grant], search_term: str
+    ) -> tuple[QuerySet[Grant], bool]:
+        if not search_term.strip():
+            return queryset, False
+        pk = as_uuid(search_term)
+        return (queryset.filter(pk=pk) if pk else queryset.none()), False
+
+    @admin.display(description="Lot")
+    def lot(self, row: Grant) -> str:
+        return show.short(row.pk)
+
+    @admin.display(description="Account")
+    def owner(self, row: Grant) -> SafeString:
+        return show.link(Account, row.account_id, row.account.external_id)
+
+    @admin.display(description="Came in")
+    def came_in(self, row: Grant) -> SafeString:
+        return show.figure(row.amount, row.account.unit_id)
+
+    @admin.display(description="Left")
+    def left(self, row: Grant) -> SafeString:
+        return show.figure(row.remaining, row.account.unit_id)
+
+    @admin.display(description="Held")
+    def in_holds(self, row: Grant) -> SafeString:
+        return show.figure(row.held, row.account.unit_id)
+
+    @admin.display(description="Expires (UTC)")
+    def expires(self, row: Grant) -> str:
+        return show.moment(row.expires_at) if row.expires_at else "Never"
+
+    @admin.display(description="State")
+    def state(self, row: Grant) -> SafeString:
+        if not row.is_open:
+            return show.badge("Empty", "default")
+        lapsed = row.expires_at is not None and row.expires_at <= timezone.now()
+        return show.badge("Expired", "danger") if lapsed else show.badge("Open", "success")
+
+    @admin.display(description="Paid for it")
+    def paid(self, row: Grant) -> str:
+        return f"{row.paid_minor:,} {row.paid_currency} (minor units)" if row.paid_minor else "Nothing"
+
+    @admin.display(description="Opened by")
+    def opened_by(self, row: Grant) -> SafeString | str:
+        opening = Transaction.objects.filter(account=row.account_id, sequence=row.opening_sequence).first()
+        return show.link(Transaction, opening.pk, f"{opening}") if opening else show.EMPTY
+
+    @admin.display(description="Transferred from")
+    def from_lot(self, row: Grant) -> SafeString | str:
+        return show.link(Grant, row.origin_id, str(row.origin_id)) if row.origin_id else show.EMPTY
+
+    @admin.display(description="Came in on (UTC)")
+    def created(self, row: Grant) -> str:
+        return show.moment(row.created_at)

@@ -1,0 +1,137 @@
+"""Lists of tables that grow without end: no full counts, no query for a row, no filter that outlasts patience."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg.errors
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.core.paginator import Paginator
+from django.db import OperationalError
+from django.db.models import QuerySet
+from django.db.models.functions import Upper
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.functional import cached_property
+from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
+from unfold.utils import parse_date_str
+from unfold.views import ChangeList
+
+from credits.models import Account
+
+# Nobody turns two hundred pages; a filter or the search leads further.
+MOST_COUNTED = 10_000
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts to ten thousand and then says "more", so a list of a billion rows opens like one of a hundred."""
+
+    template_name = "admin/credits/pagination.html"
+
+    @cached_property
+    def counted(self) -> int:
+        """How many rows there are, as far as they were counted."""
+        rows: Any = self.object_list
+        return int(rows.order_by().values("pk")[: MOST_COUNTED + 1].count())
+
+    @cached_property
+    def count(self) -> int:
+        return min(self.counted, MOST_COUNTED)
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more rows than were counted."""
+        return self.counted > MOST_COUNTED
+
+    @cached_property
+    def num_pages(self) -> int:
+        return max(1, math.ceil(self.count / self.per_page))
+
+
+class BoundedChangeList(ChangeList):  # type: ignore[misc]
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # The header would show the count again; the foot of the list says it, and says where counting ended.
+        self.full_result_count = self.result_count
+
+
+class Bounded:
+    """A list that neither counts everything nor waits for ever."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+    list_filter_submit = True
+    show_facets = ShowFacets.NEVER
+    sortable_by: tuple[str, ...] = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list. Where no index serves a filter and the database gives up, say what to narrow."""
+        try:
+            answer: HttpResponse = super().changelist_view(  # type: ignore[misc]
+                request, {**(extra_context or {}), "of_account": accounts_named(request.GET.get("account", ""))[:1]}
+            )
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.QueryCanceled) or not request.GET:
+                raise
+            messages.error(request, "That took too long over the whole table. Narrow it by an account or dates.")
+            return HttpResponseRedirect(request.path)
+        return answer
+
+
+def accounts_named(text: str) -> list[Account]:
+    """Return the accounts with this id or this external id."""
+    text = text.replace("\x00", "").strip()
+    if not text:
+        return []
+    if (pk := as_uuid(text)) and (found := list(Account.objects.filter(pk=pk))):
+        return found
+    upper = Account.objects.annotate(upper=Upper("external_id")).filter(upper=text.upper())
+    return list(upper.filter(external_id=text)[:20])
+
+
+def as_uuid(text: str) -> UUID | None:
+    """Return the id a text spells, if it does."""
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
+
+
+class OfAccount(TextFilter):  # type: ignore[misc]
+    """The rows of one owner."""
+
+    title = "account (external id)"
+    parameter_name = "account"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        return queryset.filter(account_id__in=[account.pk for account in accounts_named(self.value())])
+
+
+class Days(RangeDateFilter):  # type: ignore[misc]
+    """From a day to a day, both included."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first = self._day("from")
+        last = self._day("to")
+        if first:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": first})
+        if last:
+            queryset = queryset.filter(**{f"{self.field_path}__lt": last + timedelta(days=1)})
+        return queryset
+
+    def _day(self, end: str) -> datetime | None:
+        day: date | None = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_{end}"))
+        if day is None or not date(1970, 1, 1) < day < date(9999, 1, 1):
+            return None
+        return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001  # made aware here

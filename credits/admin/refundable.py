@@ -1,0 +1,44 @@
+"""Which spends of an account something is left to refund of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from uuid import UUID
+
+from credits.admin import show
+from credits.admin.lists import as_uuid
+from credits.models import Account, AccountStatus, Transaction
+from credits.plan import Sheet
+from credits.plan.undo import SPENDS
+from credits.services import history
+from credits.services.locks import read_account
+
+MOST_OFFERED = 25
+
+
+def left_to_refund(sheet: Sheet, rows: Iterable[Transaction]) -> dict[UUID, Decimal]:
+    """Return what is left of each of these movements that is a spend with something left."""
+    spends = [row.pk for row in rows if row.kind in SPENDS]
+    if not spends or sheet.status == AccountStatus.CLOSED:
+        return {}
+    posted = history.load_posted({sheet.id: sheet}, spends)
+    left = {pk: -one.movement.amount - one.given_back for pk, one in posted.items() if not one.reversed}
+    return {pk: amount for pk, amount in left.items() if amount > 0}
+
+
+def refundable_spends(account: Account, asked: str) -> list[tuple[str, str]]:
+    """Return the latest spends that can be refunded, as choices; where one is asked for by id, only that one."""
+    rows = Transaction.objects.filter(account=account.pk)
+    pk = as_uuid(asked)
+    found = list(rows.filter(pk=pk)) if pk else []
+    if not found:
+        found = list(rows.filter(kind__in=SPENDS).order_by("-sequence")[:MOST_OFFERED])
+        left = left_to_refund(read_account(account.pk), found)
+        found = [row for row in found if row.pk in left]
+    return [(str(row.pk), _label(row, account.unit_id)) for row in found]
+
+
+def _label(row: Transaction, unit: str) -> str:
+    what = row.description or row.feature or row.get_kind_display()
+    return f"{show.moment(row.recorded_at)} · {show.amount(row.amount, unit, signed=True)} · {what[:60]}"

@@ -1,0 +1,103 @@
+"""How amounts, moments, states and people read. HTML only through format_html, so that text stays text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Model
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from credits import units
+from credits.models import AccountStatus, HoldStatus
+from credits.models.memo import ActorKind, MemoFields, Reason
+
+EMPTY = "–"
+COLOUR_OF_ACCOUNT = {AccountStatus.ACTIVE: "success", AccountStatus.FROZEN: "warning", AccountStatus.CLOSED: "default"}
+COLOUR_OF_HOLD = {
+    HoldStatus.OPEN: "info",
+    HoldStatus.CAPTURED: "success",
+    HoldStatus.RELEASED: "default",
+    HoldStatus.TIMED_OUT: "warning",
+}
+COLOUR_OF_KIND = {
+    "topup": "success",
+    "plan": "success",
+    "trial": "success",
+    "promotion": "success",
+    "order": "success",
+    "usage": "default",
+    "capture": "default",
+    "refund": "info",
+    "adjustment": "warning",
+    "expiry": "danger",
+    "transfer": "info",
+    "clawback": "danger",
+    "reversal": "warning",
+}
+
+
+def amount(value: Decimal, unit: str, *, signed: bool = False) -> str:
+    """Return an amount for people: 1,234.50 USD reads 1,234.50, and 1,000 credits 1,000. Never rounded."""
+    text = f"{value:{'+' if signed and value else ''},.6f}".replace("-", "−")
+    whole, fraction = text.split(".")
+    least = min(units.decimal_places(unit), 2)
+    fraction = fraction.rstrip("0").ljust(least, "0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def figure(value: Decimal, unit: str, *, signed: bool = False) -> SafeString:
+    """Return an amount as a right-aligned figure; a loss is marked."""
+    mark = " f-loss" if value < 0 else " f-gain" if signed and value > 0 else ""
+    return format_html('<span class="f-figure{}">{}</span>', mark, amount(value, unit, signed=signed))
+
+
+def moment(value: datetime | None) -> str:
+    """Return a moment in UTC, to the minute."""
+    return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value else EMPTY
+
+
+def exactly(value: datetime | None) -> str:
+    """Return a moment in UTC, to the microsecond."""
+    return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S.%f} UTC" if value else EMPTY
+
+
+def badge(text: str, colour: str) -> SafeString:
+    """Return a coloured label."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "variant": colour, "size": "md"})
+
+
+def page_of(model: type[Model], pk: object) -> str:
+    """Return the address of a row's page."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
+
+
+def link(model: type[Model], pk: object, text: str) -> SafeString:
+    """Return a link to a row's page."""
+    return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), text)
+
+
+def short(pk: UUID) -> str:
+    """Return the end of an id: the part in which ids of the same moment differ."""
+    return f"…{str(pk)[-8:]}"
+
+
+def actor(row: MemoFields) -> str:
+    """Return who did it: the person or key as it was named then."""
+    name = row.actor_name or row.actor_id
+    return name if row.actor_kind == ActorKind.SYSTEM else f"{name} ({ActorKind(row.actor_kind).label})"
+
+
+def why(row: MemoFields) -> list[tuple[str, str]]:
+    """Return what was said of why: pairs of a label and a text, without the empty ones."""
+    said = [
+        ("Reason", dict(Reason.choices).get(row.reason, row.reason)),
+        ("Ticket", str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""),
+        ("Reference", " ".join(filter(None, (row.reference_type, row.reference_id)))),
+    ]
+    return [(label, text) for label, text in said if text]

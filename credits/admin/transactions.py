@@ -1,0 +1,166 @@
+"""Transactions: what moved, when, why and by whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+
+from credits.admin import show
+from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
+from credits.admin.policies import ReadOnly
+from credits.models import Account, Grant, Hold, Transaction
+from credits.services.history import draws_of
+
+Page = tuple[str | None, dict[str, Any]]
+
+
+@admin.register(Transaction)
+class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Every movement there was, newest first. Corrections are made on the account's page, as new movements."""
+
+    list_display = ("recorded", "owner", "kind_badge", "figure", "balance", "said", "who")
+    list_display_links = ("recorded",)
+    list_select_related = ("account",)
+    list_before_template = "admin/credits/of_account.html"
+    list_filter = (
+        OfAccount,
+        ("kind", ChoicesDropdownFilter),
+        ("counterparty", ChoicesDropdownFilter),
+        ("account__unit", RelatedDropdownFilter),
+        ("recorded_at", Days),
+    )
+    search_fields = ("reference_id",)
+    search_help_text = "The exact id of a transaction, or an exact reference id."
+    ordering = ("-id",)
+    fieldsets: Sequence[Page] = (
+        (
+            None,
+            {"fields": ("owner", "sequence", "kind_badge", "recorded", "figure", "before", "balance", "debt_change")},
+        ),
+        ("Why", {"fields": ("feature", "description", "reason", "reference", "who", "request_id", "notes")}),
+        ("Double entry", {"fields": ("counterparty_side", "lots_drawn", "of_hold", "answers", "answered_by")}),
+        ("Proof", {"fields": ("id", "exact_time", "row_hash")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Transaction | None = None) -> list[str]:
+        return [name for _, page in self.fieldsets for name in page["fields"]]
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+        """On one account the number orders as the id does, and an index serves it."""
+        return ("account_id", "-sequence") if request.GET.get("account") else ("-id",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Transaction], search_term: str
+    ) -> tuple[QuerySet[Transaction], bool]:
+        """Find by exact id or reference id: each is one look-up in an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(reference_id=term) & ~Q(reference_id="")
+        if pk := as_uuid(term):
+            found |= Q(pk=pk)
+        return queryset.filter(found), False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
+        return Transaction.objects.select_related("account")
+
+    @admin.display(description="Recorded (UTC)")
+    def recorded(self, row: Transaction) -> str:
+        return show.moment(row.recorded_at)
+
+    @admin.display(description="Account")
+    def owner(self, row: Transaction) -> SafeString:
+        return show.link(Account, row.account_id, row.account.external_id)
+
+    @admin.display(description="Kind")
+    def kind_badge(self, row: Transaction) -> SafeString:
+        return show.badge(row.get_kind_display(), show.COLOUR_OF_KIND[row.kind])
+
+    @admin.display(description="Amount")
+    def figure(self, row: Transaction) -> SafeString:
+        figure = show.figure(row.amount, row.account.unit_id, signed=True)
+        return format_html('{} <span class="f-unit">{}</span>', figure, row.account.unit_id)
+
+    @admin.display(description="Balance before")
+    def before(self, row: Transaction) -> SafeString:
+        return show.figure(row.balance_before, row.account.unit_id)
+
+    @admin.display(description="Balance after")
+    def balance(self, row: Transaction) -> SafeString:
+        return show.figure(row.balance_after, row.account.unit_id)
+
+    @admin.display(description="Change of debt")
+    def debt_change(self, row: Transaction) -> str:
+        return show.amount(row.debt, row.account.unit_id, signed=True) if row.debt else "Nothing"
+
+    @admin.display(description="What for")
+    def said(self, row: Transaction) -> SafeString:
+        return format_html('<span class="f-clip">{}</span>', row.description or row.feature or show.EMPTY)
+
+    @admin.display(description="By")
+    def who(self, row: Transaction) -> str:
+        return show.actor(row)
+
+    @admin.display(description="Reference")
+    def reference(self, row: Transaction) -> str:
+        return " ".join(filter(None, (row.reference_type, row.reference_id))) or show.EMPTY
+
+    @admin.display(description="Metadata")
+    def notes(self, row: Transaction) -> SafeString | str:
+        return notes_of(row.metadata)
+
+    @admin.display(description="Counterparty")
+    def counterparty_side(self, row: Transaction) -> str:
+        amount = show.amount(-row.amount, row.account.unit_id, signed=True)
+        return f"{row.get_counterparty_display()} ({amount}): the same row with the sign turned"
+
+    @admin.display(description="Lots")
+    def lots_drawn(self, row: Transaction) -> SafeString | str:
+        return lots_of(row.draws, row.account.unit_id)
+
+    @admin.display(description="Hold")
+    def of_hold(self, row: Transaction) -> SafeString | str:
+        return show.link(Hold, row.hold_id, str(row.hold_id)) if row.hold_id else show.EMPTY
+
+    @admin.display(description="Answers")
+    def answers(self, row: Transaction) -> SafeString | str:
+        return show.link(Transaction, row.parent_id, str(row.parent_id)) if row.parent_id else show.EMPTY
+
+    @admin.display(description="Answered by")
+    def answered_by(self, row: Transaction) -> SafeString | str:
+        children = Transaction.objects.filter(parent=row.pk).select_related("account").order_by("id")[:50]
+        lines = [(show.link(Transaction, child.pk, f"{child} {child.account.unit_id}"),) for child in children]
+        return format_html_join("", "<div>{}</div>", lines) or show.EMPTY
+
+    @admin.display(description="Recorded exactly")
+    def exact_time(self, row: Transaction) -> str:
+        return show.exactly(row.recorded_at)
+
+    @admin.display(description="Hash")
+    def row_hash(self, row: Transaction) -> SafeString:
+        return format_html("<code>{}</code>", bytes(row.hash).hex())
+
+
+def lots_of(draws: list[list[Any]], unit: str) -> SafeString | str:
+    """Return what each lot gained or lost, with links."""
+    lines = [
+        (show.link(Grant, lot, f"Lot {show.short(lot)}"), show.amount(part, unit, signed=True))
+        for lot, part in draws_of(draws)
+    ]
+    return format_html_join("", "<div>{} {}</div>", lines) or show.EMPTY
+
+
+def notes_of(metadata: Any) -> SafeString | str:
+    """Return metadata as the caller sent it."""
+    if not metadata:
+        return show.EMPTY
+    return format_html('<pre class="f-notes">{}</pre>', json.dumps(metadata, indent=2, ensure_ascii=False))
