@@ -35,19 +35,21 @@ LOT = (
 
 
 @cache
-def accounts_sql(*, locked: bool) -> str:
-    """Return Django's own statement that selects accounts by a list of ids, ``FOR NO KEY UPDATE``; compiled once.
+def accounts_sql(*, one: bool, locked: bool) -> str:
+    """Return Django's own statement that selects accounts, by a list of ids or by one, ``FOR NO KEY UPDATE``.
 
     ``no_key``, because rows that refer to an account are inserted beside a lock: a full FOR UPDATE would queue them.
+    One account has a statement of its own: of a list PostgreSQL guesses the length, and plans anew for every request.
     """
-    accounts = Account.objects.filter(pk__in=RawSQL("SELECT unnest(%s::uuid[])", [[]])).order_by("pk")
+    wanted = {"pk": UUID(int=0)} if one else {"pk__in": RawSQL("SELECT unnest(%s::uuid[])", [[]])}
+    accounts = Account.objects.filter(**wanted).order_by("pk")
     if locked:
         accounts = accounts.select_for_update(no_key=True, of=("self",))
     return str(accounts.values_list(*COLUMNS).query.sql_with_params()[0])
 
 
 @cache
-def reading_sql(*, with_key: bool, locked: bool) -> str:
+def reading_sql(*, one: bool, with_key: bool, locked: bool) -> str:
     """Return the statement that locks accounts and reads what a plan needs of them.
 
     The sub-selects see the statement's snapshot, taken before the lock was had. ``fresh`` tells whether the account
@@ -66,7 +68,7 @@ def reading_sql(*, with_key: bool, locked: bool) -> str:
             (SELECT json_agg(json_build_array({LOT})) FROM credits_grant g
              WHERE g.account_id = a.id AND g.is_open)::text,
             {record}
-        FROM ({accounts_sql(locked=locked)}) AS a ({", ".join(COLUMNS)})
+        FROM ({accounts_sql(one=one, locked=locked)}) AS a ({", ".join(COLUMNS)})
         CROSS JOIN LATERAL (
             SELECT greatest(coalesce(%s::timestamptz, clock_timestamp()), a.last_recorded_at) AS at
         ) AS m
@@ -115,9 +117,11 @@ def read_account(account: UUID, *, at: datetime | None = None) -> Sheet:
 
 
 def _read(ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True) -> list[tuple[Any, ...]]:
+    one = len(ids) == 1
     key = [once.owner, once.key] if once is not None else []
+    values = [*key, ids[0] if one else list(ids), at]
     with connection.cursor() as cursor:
-        cursor.execute(reading_sql(with_key=once is not None, locked=locked), [*key, list(ids), at])
+        cursor.execute(reading_sql(one=one, with_key=once is not None, locked=locked), values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
