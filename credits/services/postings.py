@@ -1,6 +1,7 @@
 """The one door to the ledger's tables: writes what was planned on the sheets, in a single statement.
 
 The rows travel as JSON, one parameter for each table, so that one movement and ten thousand take the same statement.
+Where a table gets a single row the statement says so: PostgreSQL then looks rows up by their key and never plans again.
 """
 
 from __future__ import annotations
@@ -120,8 +121,10 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
         ],
         "accounts": [_account(sheet) for sheet in changed],
     }
-    written = tuple(name for name, rows in parts.items() if rows)
-    values: list[Any] = [orjson.dumps(parts[name], default=plain).decode() for name in written]
+    written = tuple((name, len(rows) == 1) for name, rows in parts.items() if rows)
+    values: list[Any] = [
+        orjson.dumps(parts[name][0] if single else parts[name], default=plain).decode() for name, single in written
+    ]
     if once is not None:
         account = changed[0].id if len(changed) == 1 else None
         values += [*once.row(once.answer_to(result)), account]
@@ -134,20 +137,21 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
 
 
 @cache
-def statement(written: tuple[str, ...], *, with_key: bool) -> str:
-    """Return the data-modifying statement that writes these tables, and the idempotency record."""
-    clauses = [_clause(name, moves="transactions" in written) for name in written]
+def statement(written: tuple[tuple[str, bool], ...], *, with_key: bool) -> str:
+    """Return the data-modifying statement that writes these tables, each a single row or many, and the key's record."""
+    names = {name for name, _ in written}
+    clauses = [_clause(name, single=single, moves="transactions" in names) for name, single in written]
     if with_key:
         clauses.append(
             "record AS (INSERT INTO credits_idempotencyrecord"
             " (owner, key, fingerprint, status, body, account_id, created_at)"
             " VALUES (%s, %s, %s, %s, %s, %s::uuid, clock_timestamp()))"
         )
-    counted = "(SELECT count(*) FROM accounts)" if "accounts" in written else "0"
+    counted = "(SELECT count(*) FROM accounts)" if "accounts" in names else "0"
     return f"WITH {', '.join(clauses)} SELECT {counted}"  # every part is a constant of this module
 
 
-def _clause(name: str, *, moves: bool) -> str:
+def _clause(name: str, *, single: bool, moves: bool) -> str:
     """Return one table's clause. Where movements are written, their accounts take over the last one's hash."""
     names = ", ".join(TRANSACTION)
     head = "head_hash = t.hash, last_recorded_at = t.recorded_at," if moves else ""
@@ -162,22 +166,22 @@ def _clause(name: str, *, moves: bool) -> str:
             INSERT INTO credits_transaction ({names}, hash)
             SELECT {names}, credits_chain(head.head_hash, credits_transaction_bytes({names}))
                 OVER (PARTITION BY x.account_id ORDER BY x.sequence)
-            FROM {_recordset(TRANSACTION)}
+            FROM {_rows(TRANSACTION, single=single)}
             JOIN (SELECT id AS head_id, head_hash FROM credits_account) head ON head.head_id = x.account_id
             RETURNING account_id, sequence, hash, recorded_at""",
-            "new_lots": _insert("credits_grant", NEW_LOT),
+            "new_lots": _insert("credits_grant", NEW_LOT, single=single),
             "lots": f"""
             UPDATE credits_grant g SET remaining = x.remaining, held = x.held, is_open = x.remaining > 0
-            FROM {_recordset(LOT)} WHERE g.id = x.id""",
-            "new_holds": _insert("credits_hold", NEW_HOLD),
+            FROM {_rows(LOT, single=single)} WHERE g.id = x.id""",
+            "new_holds": _insert("credits_hold", NEW_HOLD, single=single),
             "holds": f"""
             UPDATE credits_hold h SET captured = x.captured, status = x.status, lots = x.lots,
                 expires_at = x.expires_at, closed_at = x.closed_at
-            FROM {_recordset(HOLD)} WHERE h.id = x.id""",
+            FROM {_rows(HOLD, single=single)} WHERE h.id = x.id""",
             "accounts": f"""
             UPDATE credits_account a SET balance = x.balance, held = x.held, debt = x.debt, sequence = x.sequence,
                 {unmoved} version = x.version + 1, next_due_at = x.next_due_at
-            FROM {_recordset(ACCOUNT)} {from_head}
+            FROM {_rows(ACCOUNT, single=single)} {from_head}
             WHERE a.id = x.id AND a.version = x.version
             RETURNING a.id""",
         }[name]
@@ -185,13 +189,14 @@ def _clause(name: str, *, moves: bool) -> str:
     )
 
 
-def _recordset(columns: dict[str, str]) -> str:
-    return "json_to_recordset(%s::json) AS x (" + ", ".join(f"{name} {kind}" for name, kind in columns.items()) + ")"
+def _rows(columns: dict[str, str], *, single: bool) -> str:
+    read = "json_to_record" if single else "json_to_recordset"
+    return f"{read}(%s::json) AS x ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-def _insert(table: str, columns: dict[str, str]) -> str:
+def _insert(table: str, columns: dict[str, str], *, single: bool) -> str:
     names = ", ".join(columns)
-    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_recordset(columns)}"
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_rows(columns, single=single)}"
 
 
 def _memo(memo: Memo) -> Row:
