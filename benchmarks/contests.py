@@ -39,6 +39,7 @@ class Contests:
     rounds: int
     say: Say
     longest: int = LONGEST
+    long_accounts: int = CONNECTIONS
     written: set[str] = field(default_factory=set)
 
     def run(self, wanted: set[str]) -> list[Figure]:
@@ -81,12 +82,13 @@ class Contests:
         ]  # fmt: skip
 
     def _long(self) -> list[Figure]:
-        """One account with a long history, in either design."""
-        self._accounts(["long"], LONG)
-        self._naive(["long"], LONG)
-        self.scene.debits(["long"])
-        self.scene.deducts(["long"])
-        turns = [(self.scene.debits(["long"]).rate, self.scene.deducts(["long"]).rate) for _ in range(self.rounds)]
+        """A long history on every account that is asked for: one each for the connections, so nobody waits for a lock."""
+        owners = [f"long-{number}" for number in range(self.long_accounts)]
+        self._accounts(owners, LONG)
+        self._naive(owners, LONG)
+        self.scene.debits(owners)
+        self.scene.deducts(owners)
+        turns = [(self.scene.debits(owners).rate, self.scene.deducts(owners).rate) for _ in range(self.rounds)]
         ours, naive = (statistics.median(rates) for rates in zip(*turns, strict=True))
         says = f"our debit ÷ naive deduct, {LONG:,} rows on the account"
         return [Figure("history", says, [a / b for a, b in turns], 5, detail={"ours/s": ours, "naive/s": naive})]
@@ -156,7 +158,7 @@ class Contests:
         if external_ids[0] not in self.written:
             self.written.add(external_ids[0])
             if rows >= LONG:
-                self.say(f"Writing {rows:,} rows on an account")
+                self.say(f"Writing {rows:,} rows on each of {len(external_ids)}")
             history.write_history([(account_id(one, "credits"), one) for one in external_ids], rows)
             self._analyze("credits_account", "credits_grant", "credits_transaction")
 
@@ -211,7 +213,10 @@ class Contests:
         """Return a sender of batches over a connection and accounts of its own."""
         connection = http.client.HTTPConnection(HOST, self.scene.ours.port, timeout=60)
         owners = many()[number * BATCH_ACCOUNTS : (number + 1) * BATCH_ACCOUNTS]
-        items = [{"type": "debit", "account": owner, **BODY} for owner in itertools.islice(itertools.cycle(owners), MOST_ITEMS)]
+        items = [
+            {"type": "debit", "account": owner, **BODY}
+            for owner in itertools.islice(itertools.cycle(owners), MOST_ITEMS)
+        ]
         body = json.dumps({"items": items}, separators=(",", ":"))
         headers = {"Authorization": f"Bearer {self.scene.token}", "Content-Type": "application/json"}
 

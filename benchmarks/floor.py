@@ -45,6 +45,8 @@ VARYING = {
     "lot": {"id": ":id", "remaining": ":after"},
     "account": {"id": ":id", "balance": ":after", "sequence": ":next", "version": ":version"},
 }
+# Which table a row is of: the column that only it has. The answer that is kept has none of them.
+MARKS = {"account_id": "transaction", "remaining": "lot", "version": "account"}
 TEXT = {"id", "account_id", "recorded_at"}
 
 
@@ -115,7 +117,9 @@ def script_of(statements: list[tuple[str, list[Any]]], *, owner: str, key: str) 
     return Script("\n".join(lines) + "\n", constants)
 
 
-def run_pgbench(script: Path, constants: dict[str, str], *, accounts: tuple[int, int], seconds: int, clients: int) -> float:
+def run_pgbench(
+    script: Path, constants: dict[str, str], *, accounts: tuple[int, int], seconds: int, clients: int
+) -> float:
     """Run a script and return its transactions a second. Raises CannotFloor with what pgbench said."""
     address = urlsplit(os.environ["DATABASE_URL"])
     values = {**constants, "first": str(FIRST + accounts[0]), "last": str(FIRST + accounts[1])}
@@ -123,7 +127,14 @@ def run_pgbench(script: Path, constants: dict[str, str], *, accounts: tuple[int,
         pgbench_program(),
         *("-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds), "-f", str(script)),
         *(part for name, value in values.items() for part in ("-D", f"{name}={value}")),
-        *("-h", address.hostname or "127.0.0.1", "-p", str(address.port or 5432), "-U", unquote(address.username or "")),
+        *(
+            "-h",
+            address.hostname or "127.0.0.1",
+            "-p",
+            str(address.port or 5432),
+            "-U",
+            unquote(address.username or ""),
+        ),
         unquote(address.path.strip("/")),
     ]
     environment = {**os.environ, "PGPASSWORD": unquote(address.password or "")}
@@ -149,8 +160,8 @@ def _lock_value(value: Any, owner: str, key: str) -> str:
         return ":owner"
     if value == key:
         return ":key"
-    if isinstance(value, list) and len(value) == 1:
-        return f"('{{{PREFIX}' || :n || '}}')"
+    if isinstance(value, UUID):
+        return f"('{PREFIX}' || :n)::uuid"
     raise CannotFloor(f"The lock statement has a parameter that this script does not know: {value!r}.")
 
 
@@ -161,8 +172,10 @@ def _write_value(value: Any, owner: str, key: str, constants: dict[str, str], fr
         return ":key"
     if isinstance(value, UUID):
         return ":id"
-    if isinstance(value, str) and value.startswith("[{"):
-        template, arguments = _template(json.loads(value), fresh)
+    row = json.loads(value) if isinstance(value, str) and value.startswith("{") else {}
+    table = next((table for mark, table in MARKS.items() if mark in row), None)
+    if table:
+        template, arguments = _template(row, VARYING[table], fresh)
         name = f"rows{len(constants)}"
         constants[name] = template
         return f"format(:{name}::text, {', '.join(arguments)})"
@@ -171,21 +184,17 @@ def _write_value(value: Any, owner: str, key: str, constants: dict[str, str], fr
     return f":{name}"
 
 
-def _template(rows: list[dict[str, Any]], fresh: str) -> tuple[str, list[str]]:
+def _template(row: dict[str, Any], varying: dict[str, str], fresh: str) -> tuple[str, list[str]]:
     """Return a row's JSON with %s for what varies, and the SQL for each of those."""
-    if len(rows) != 1:
-        raise CannotFloor("A debit writes more than one row of a table.")
-    row = rows[0]
-    table = "transaction" if "kind" in row else "account" if "version" in row else "lot"
     members: list[str] = []
     arguments: list[str] = []
     for name, value in row.items():
         if name == "draws":
             members.append('"draws":[["%s","-1"]]')
             arguments.append(":id::text")
-        elif name in VARYING[table]:
+        elif name in varying:
             members.append(f'"{name}":"%s"' if name in TEXT else f'"{name}":%s')
-            arguments.append(VARYING[table][name].format(fresh=fresh) + "::text")
+            arguments.append(varying[name].format(fresh=fresh) + "::text")
         else:
             members.append(json.dumps({name: value}, separators=(",", ":"))[1:-1].replace("%", "%%"))
-    return "[{" + ",".join(members) + "}]", arguments
+    return "{" + ",".join(members) + "}", arguments

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -64,7 +65,7 @@ FROM unnest(%(external_ids)s::text[]) AS x (user_id), generate_series(1, %(rows)
 
 def write_history(accounts: Sequence[tuple[UUID, str]], rows: int) -> None:
     """Open accounts that were credited once and debited by 1 until each has so many rows."""
-    values = {
+    values: dict[str, Any] = {
         "ids": [pk for pk, _ in accounts],
         "external_ids": [external_id for _, external_id in accounts],
         "rows": rows,

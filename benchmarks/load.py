@@ -89,14 +89,14 @@ def _run(
             raise TimeoutError(f"No answer for {SILENCE_SECONDS:.0f} s.")
         going_on = time.perf_counter() < end
         for key, _ in ready:
-            line: _Line = key.data
-            line.arrived += line.wire.recv(1 << 20)
-            if not _complete(line.arrived, good):
+            asked: _Line = key.data
+            asked.arrived += asked.wire.recv(1 << 20)
+            if not _complete(asked.arrived, good):
                 continue
-            line.arrived = b""
+            asked.arrived = b""
             answered += 1
             if going_on:
-                line.wire.sendall(next(requests))
+                asked.wire.sendall(next(requests))
             else:
                 busy -= 1
     return answered
