@@ -8,7 +8,9 @@ after the other, several times, and the median of those ratios is reported.
     naive.py      the rival: FastAPI, SQLAlchemy, balance = SUM(history)
     floor.py      the bound: pgbench running the very statements that one debit of ours runs
     history.py    accounts with long histories, made by SQL as the service would have made them
-    scene.py      the scratch database, both servers and who debits what
+    scratch.py    the scratch database
+    scene.py      both servers on it, and who debits what
     contests.py   the figures
     report.py     table and JSON
+    run.py        all of it, in order
 """

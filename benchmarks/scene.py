@@ -1,48 +1,31 @@
-"""Where the rivals meet: a scratch database, both servers, and who debits what."""
+"""Where the rivals meet: both servers on the scratch database, and who debits what."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
 import secrets
-import tempfile
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from tempfile import TemporaryDirectory
 
-import django
-import psycopg
-from psycopg import sql
+from django.core.management import call_command
+from django.db import connections
 
 from benchmarks import load
 from benchmarks.load import Load, drive
-from benchmarks.serving import Server, served
+from benchmarks.serving import PROJECT, Server, served
+from credits.models import Scope
+from credits.services.keys import create_api_key
 
 CONNECTIONS = 8
 MANY = 1_000
 BODY = {"amount": 1, "description": "One answer"}
-
-
-@contextmanager
-def scratch_database() -> Iterator[str]:
-    """Create a database beside the one that DATABASE_URL names, point DATABASE_URL at it, and drop it in the end."""
-    address = urlsplit(os.environ["DATABASE_URL"])
-    name = f"florin_bench_{secrets.token_hex(4)}"
-    scratch = urlunsplit(address._replace(path=f"/{name}"))
-    server = urlunsplit(address)
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    os.environ["DATABASE_URL"] = scratch
-    try:
-        yield scratch
-    finally:
-        os.environ["DATABASE_URL"] = server
-        with psycopg.connect(server, autocommit=True) as admin:
-            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @dataclass(slots=True)
@@ -102,48 +85,21 @@ def many(count: int = MANY) -> list[str]:
 
 
 @contextmanager
-def set_up(seconds: float) -> Iterator[Scene]:
-    """Make the database, migrate it, start both servers; end and drop everything afterwards."""
-    with contextlib.ExitStack() as stack:
-        url = stack.enter_context(scratch_database())
-        # As in production, but for the addresses of this machine.
-        os.environ.update(
-            DJANGO_SETTINGS_MODULE="config.settings",
-            ENVIRONMENT="production",
-            ALLOWED_HOSTS=load.HOST,
-            HTTPS_REDIRECT="0",
-            LOG_LEVEL="WARNING",
+def set_up(*, seconds: float) -> Iterator[Scene]:
+    """Migrate the scratch database and start both services; end them afterwards."""
+    naive_token = secrets.token_urlsafe(32)
+    naive_environment = {
+        "NAIVE_TOKEN": naive_token,
+        "NAIVE_DATABASE_URL": os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1),
+    }
+    with ExitStack() as stack:
+        stack.callback(connections.close_all)
+        call_command("migrate", verbosity=0)
+        _, token = create_api_key(name="bench", scopes=[Scope.CREDITS_READ, Scope.CREDITS_WRITE])
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.naive"], cwd=PROJECT, env={**os.environ, **naive_environment}, check=True
         )
-        django.setup()
-        stack.callback(_disconnect)
-        token, naive_token = _prepare(), secrets.token_urlsafe(32)
-        naive_environment = {
-            "NAIVE_TOKEN": naive_token,
-            "NAIVE_DATABASE_URL": url.replace("postgresql://", "postgresql+psycopg://", 1),
-        }
-        os.environ.update(naive_environment)
-        from benchmarks import naive
-
-        naive.Base.metadata.create_all(naive.engine)
-        naive.engine.dispose()
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="florin-bench-")))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="florin-bench-")))
         ours = stack.enter_context(served("wsgi", "config.wsgi:application", {}, "--blocking-threads", "4"))
         theirs = stack.enter_context(served("asgi", "benchmarks.naive:app", naive_environment))
         yield Scene(ours, theirs, token, naive_token, folder, seconds)
-
-
-def _prepare() -> str:
-    """Migrate the scratch database and return an API key for it."""
-    from django.core.management import call_command
-
-    from credits.models import Scope
-    from credits.services.keys import create_api_key
-
-    call_command("migrate", verbosity=0)
-    return create_api_key(name="bench", scopes=[Scope.CREDITS_READ, Scope.CREDITS_WRITE])[1]
-
-
-def _disconnect() -> None:
-    from django.db import connections
-
-    connections.close_all()

@@ -20,7 +20,7 @@ WORKERS = 2
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class DidNotStart(Exception):
+class StartError(Exception):
     """A server did not come up. Says what it printed."""
 
 
@@ -40,7 +40,7 @@ class Server:
 
 @contextmanager
 def served(interface: str, target: str, environment: Mapping[str, str], *options: str) -> Iterator[Server]:
-    """Serve an application as production does, and end every process of it afterwards. Raises DidNotStart."""
+    """Serve an application as production does, and end every process of it afterwards. Raises StartError."""
     port = processes.free_port()
     command: Sequence[str] = [
         *(sys.executable, "-m", "granian", "--interface", interface, "--host", HOST, "--port", str(port)),
@@ -59,10 +59,10 @@ def served(interface: str, target: str, environment: Mapping[str, str], *options
         )
         try:
             if not processes.wait_until(lambda: process.poll() is not None or _answers(port), 30):
-                raise DidNotStart(f"{target} does not answer on port {port}.")
+                raise StartError(f"{target} does not answer on port {port}.")
             if process.poll() is not None:
                 log.seek(0)
-                raise DidNotStart(f"{target} ended: {log.read().decode(errors='replace')[-2000:]}")
+                raise StartError(f"{target} ended: {log.read().decode(errors='replace')[-2000:]}")
             yield Server(port, process.pid)
         finally:
             processes.end(_tree(process.pid), seconds=10)
