@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -171,3 +173,32 @@ class RequestSerializer(serializers.Serializer[Any]):
     def read(self, data: Any) -> dict[str, Any]:
         """Return the validated values. Raises ValidationError naming each field that is wrong."""
         return dict(self.run_validation(data if data is not None else empty))
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Do what DRF does, without running the fields that a body neither names nor must.
+
+        An item of a batch names four of its two dozen fields, and a batch has ten thousand items.
+        """
+        if not isinstance(data, dict):
+            return dict(super().to_internal_value(data))
+        values: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, field, check in self._reads:
+            if name not in data and not field.required and field.default is empty:
+                continue
+            try:
+                value = field.run_validation(data.get(name, empty))
+                values[name] = check(value) if check else value
+            except serializers.ValidationError as error:
+                errors[name] = error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
+    @cached_property
+    def _reads(self) -> list[tuple[str, serializers.Field[Any, Any, Any, Any], Callable[[Any], Any] | None]]:
+        return [(name, field, getattr(self, f"validate_{name}", None)) for name, field in self.fields.items()]
+
+    def _read_only_defaults(self) -> dict[str, Any]:
+        """Return nothing: a request has no read-only field. DRF looks for them anew for every body."""
+        return {}
