@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -85,7 +86,7 @@ def for_owner(request: Request, external_id: str, act: Callable[[Owner], T]) -> 
 
 def perform(
     request: Request, act: Act[T], show: Callable[[T], Any], *, status: int = 201, key: str | None = None
-) -> Response:
+) -> HttpResponse:
     """Do a write, once for its Idempotency-Key, and answer with what ``show`` makes of its result.
 
     A repeated request gets the first one's answer to the letter, with ``Idempotency-Replayed: true``.
@@ -103,7 +104,8 @@ def perform(
             content_type=media_type,
         )
     if once is not None and once.answer is not None:
-        return Response(once.answer.body.encode(), status=status)
+        # Printed once, for the record: nothing is left for a renderer to do.
+        return HttpResponse(once.answer.body.encode(), status=status, content_type="application/json")
     return Response(show(result), status=status)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -83,7 +84,7 @@ class LottiViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=False, methods=["post"])
-    def topup(self, request: Request) -> Response:
+    def topup(self, request: Request) -> HttpResponse:
         """Adds a paid lot."""
         asked = USER_AMOUNT.read(request.data)
         owner, why = Owner(asked["user_id"], UNIT), memo(request, asked)
@@ -108,7 +109,7 @@ class LottiViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=False, methods=["post"])
-    def bill(self, request: Request) -> Response:
+    def bill(self, request: Request) -> HttpResponse:
         """Charges exactly: $0.000125 is $0.000125."""
         asked = USER_AMOUNT.read(request.data)
         owner, why = Owner(asked["user_id"], UNIT), memo(request, asked)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -110,7 +111,7 @@ class NextAppViewSet(ApiViewSet):
         example={"success": True, "balance": 150},
         writes=True,
     )
-    def add(self, request: Request, user_id: str) -> Response:
+    def add(self, request: Request, user_id: str) -> HttpResponse:
         """Opens the account where there is none."""
         asked = MOVE.read(request.data)
         owner, why = Owner(user_id, UNIT), memo(request, asked)
@@ -132,7 +133,7 @@ class NextAppViewSet(ApiViewSet):
         example=DONE,
         writes=True,
     )
-    def deduct(self, request: Request, user_id: str) -> Response:
+    def deduct(self, request: Request, user_id: str) -> HttpResponse:
         """A 402 where credits are short, also for a user never seen."""
         asked = MOVE.read(request.data)
         owner, why = Owner(user_id, UNIT), memo(request, asked)
@@ -154,7 +155,7 @@ class NextAppViewSet(ApiViewSet):
         example=DONE,
         writes=True,
     )
-    def transfer(self, request: Request, user_id: str) -> Response:
+    def transfer(self, request: Request, user_id: str) -> HttpResponse:
         """Both users or neither; the answer's balance is the giver's."""
         asked = TRANSFER.read(request.data)
         source, target = Owner(user_id, UNIT), Owner(asked["to_user_id"], UNIT)

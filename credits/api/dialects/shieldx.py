@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -190,7 +191,7 @@ class ShieldxViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=False, methods=["post"])
-    def consume(self, request: Request) -> Response:
+    def consume(self, request: Request) -> HttpResponse:
         """A 402 where credits are short; then nothing is written."""
         asked = CONSUME.read(request.data)
         owner = Owner(asked["tenant_id"], UNIT)
@@ -213,7 +214,7 @@ class ShieldxViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=False, methods=["post"])
-    def add(self, request: Request) -> Response:
+    def add(self, request: Request) -> HttpResponse:
         """Opens the account where there is none. The same payment credits once."""
         asked = ADD.read(request.data)
         owner = Owner(asked["tenant_id"], UNIT)
@@ -244,7 +245,7 @@ class ShieldxViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=False, methods=["post"])
-    def reserve(self, request: Request) -> Response:
+    def reserve(self, request: Request) -> HttpResponse:
         """The first phase: sets credits aside until they are committed, cancelled or time is up."""
         asked = RESERVE.read(request.data)
         owner, why = Owner(asked["tenant_id"], UNIT), memo(request, asked)
@@ -269,7 +270,7 @@ class ShieldxViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=False, methods=["post"])
-    def commit(self, request: Request) -> Response:
+    def commit(self, request: Request) -> HttpResponse:
         """The second phase: charges what was reserved."""
         asked = RESERVATION.read(request.data)
         owner, why = Owner(asked["tenant_id"], UNIT), memo(request, {})
@@ -297,7 +298,7 @@ class ShieldxViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=False, methods=["post"])
-    def cancel(self, request: Request) -> Response:
+    def cancel(self, request: Request) -> HttpResponse:
         """Frees what was reserved."""
         asked = RESERVATION.read(request.data)
         owner = Owner(asked["tenant_id"], UNIT)

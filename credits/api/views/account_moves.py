@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -53,7 +54,7 @@ class MovesMixin(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def debits(self, request: Request, external_id: str) -> Response:
+    def debits(self, request: Request, external_id: str) -> HttpResponse:
         """Drawn on lots by priority, then earliest expiry, then oldest. A 402 tells what is missing."""
         asked = DEBIT.read(request.data)
         why = memo(request, asked)
@@ -81,7 +82,7 @@ class MovesMixin(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def topups(self, request: Request, external_id: str) -> Response:
+    def topups(self, request: Request, external_id: str) -> HttpResponse:
         """Opens a lot. With a reference the same payment credits once, whatever the Idempotency-Key."""
         asked = TOPUP.read(request.data)
         why = memo(request, asked)
@@ -109,7 +110,7 @@ class MovesMixin(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def adjustments(self, request: Request, external_id: str) -> Response:
+    def adjustments(self, request: Request, external_id: str) -> HttpResponse:
         """By a difference, with a reason. Takes no more than is free, unless the rest may be owed."""
         asked = ADJUSTMENT.read(request.data)
         why = memo(request, asked)
@@ -159,7 +160,7 @@ class MovesMixin(ApiViewSet):
         writes=True,
     )
     @holds.mapping.post
-    def place_hold(self, request: Request, external_id: str) -> Response:
+    def place_hold(self, request: Request, external_id: str) -> HttpResponse:
         """For a charge whose amount is not known yet. It times out into its abandonment charge."""
         asked = HOLD.read(request.data)
         why = memo(request, asked)

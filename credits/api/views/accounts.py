@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django_filters import rest_framework as filters
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -86,7 +87,7 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         example=examples.ACCOUNT,
         writes=True,
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         """One for each owner and unit; a second is a 409. Callers of dialect A send `user_id` and mean USD."""
         asked = OPEN.read(request.data)
         external_id = asked.get("external_id") or asked["user_id"]
@@ -119,7 +120,7 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         example=examples.ACCOUNT,
         parameters=[UNIT],
     )
-    def partial_update(self, request: Request, external_id: str) -> Response:
+    def partial_update(self, request: Request, external_id: str) -> HttpResponse:
         """What is not sent stays. Its id and unit never change."""
         asked = CHANGE.read(request.data)
         particulars = accounts.Particulars(**asked)
@@ -145,7 +146,7 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def freeze(self, request: Request, external_id: str) -> Response:
+    def freeze(self, request: Request, external_id: str) -> HttpResponse:
         """It can gain, and captures of what it holds go through; it cannot spend, hold or give."""
         reason = FREEZE.read(request.data).get("reason", "")
         return for_owner(
@@ -170,7 +171,7 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def unfreeze(self, request: Request, external_id: str) -> Response:
+    def unfreeze(self, request: Request, external_id: str) -> HttpResponse:
         """It can spend again."""
         NOTHING.read(request.data)
         return for_owner(
@@ -195,7 +196,7 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def close(self, request: Request, external_id: str) -> Response:
+    def close(self, request: Request, external_id: str) -> HttpResponse:
         """For ever. An account with credits left is a 409, unless they are given up with `forfeit`."""
         asked = CLOSE.read(request.data)
         why = memo(request, {"description": asked.get("description") or "Given up at closing", "reason": "closing"})

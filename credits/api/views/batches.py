@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from credits import refusals
 from credits.api import examples
@@ -49,7 +49,7 @@ class BatchViewSet(ApiViewSet):
         example=examples.BATCH_ANSWER,
         writes=True,
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         """Each item is judged in its turn and answered as if it had come alone; with `atomic`, all or nothing."""
         items, atomic = _read(request)
         return perform(

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -59,7 +60,7 @@ class HoldViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def capture(self, request: Request, pk: str) -> Response:
+    def capture(self, request: Request, pk: str) -> HttpResponse:
         """Charge what was held, in one go or several; `final` frees the rest."""
         asked = CAPTURE.read(request.data)
         why = memo(request, asked)
@@ -81,7 +82,7 @@ class HoldViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def extend(self, request: Request, pk: str) -> Response:
+    def extend(self, request: Request, pk: str) -> HttpResponse:
         """Let it last longer, counted from now."""
         until = timezone.now() + timedelta(seconds=EXTEND.read(request.data)["ttl_seconds"])
         return perform(
@@ -101,7 +102,7 @@ class HoldViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"])
-    def release(self, request: Request, pk: str) -> Response:
+    def release(self, request: Request, pk: str) -> HttpResponse:
         """Free what it still sets aside."""
         NOTHING.read(request.data)
         return perform(request, lambda once: holds.release_hold(once=once, hold=hold_id(pk)), print_hold, status=200)

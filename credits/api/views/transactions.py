@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from django_filters import rest_framework as filters
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -85,7 +86,7 @@ class TransactionViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
-    def refund(self, request: Request, pk: str) -> Response:
+    def refund(self, request: Request, pk: str) -> HttpResponse:
         """Whole or in part, back to the lots it came from; never more than was spent."""
         asked = REFUND.read(request.data)
         why = memo(request, asked)
@@ -108,7 +109,7 @@ class TransactionViewSet(ApiViewSet):
         writes=True,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
-    def reverse(self, request: Request, pk: str) -> Response:
+    def reverse(self, request: Request, pk: str) -> HttpResponse:
         """Posts its opposite, whole and once; of a transfer, on both accounts."""
         asked = REVERSE.read(request.data)
         why = memo(request, asked)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from credits.api import examples
 from credits.api.calls import check_unit, memo, perform
@@ -35,7 +35,7 @@ class TransferViewSet(ApiViewSet):
         example={"source": examples.TRANSFER_OUT, "target": examples.TRANSFER_IN},
         writes=True,
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         """Both accounts or neither. Lots keep their expiry and category; those not transferable stay."""
         asked = TRANSFER.read(request.data)
         unit = asked.get("unit", settings.DEFAULT_UNIT)
