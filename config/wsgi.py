@@ -1,8 +1,16 @@
 """The WSGI application that granian serves."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+
+# What is loaded now lives as long as the process: load the rest of it too, and let the garbage collector look only at
+# what requests leave behind. It walked the whole house every few hundred objects, a quarter of a batch's time.
+_ = get_resolver().url_patterns
+gc.collect()
+gc.freeze()
