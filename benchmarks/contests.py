@@ -104,9 +104,9 @@ class Contests:
         return [Figure("hot", says, [a / b for a, b in turns], 0.4, detail={"ours/s": ours, "pgbench/s": bound})]
 
     def _batch(self) -> list[Figure]:
-        """Batches, one after the other, by as many callers as there are workers."""
+        """Batches by two callers a worker, each on accounts of its own: while one is planned another is written."""
         self._accounts(many(), 1)
-        makers = [self._batch_maker(number) for number in range(WORKERS)]
+        makers = [self._batch_maker(number) for number in range(2 * WORKERS)]
         self._batches(makers)
         self.scene.debits(many())
         turns = [(self._batches(makers), self.scene.debits(many()).rate) for _ in range(self.rounds)]
