@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 
 # What is loaded now lives as long as the process: load the rest of it too, and let the garbage collector look only at
-# what requests leave behind. It walked the whole house every few hundred objects, a quarter of a batch's time.
+# what requests leave behind. A batch made it walk the whole program many times over, a quarter of the batch's time.
 _ = get_resolver().url_patterns
 gc.collect()
 gc.freeze()
