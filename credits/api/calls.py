@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -107,6 +108,22 @@ def perform(
         # Printed once, for the record: nothing is left for a renderer to do.
         return HttpResponse(once.answer.body.encode(), status=status, content_type="application/json")
     return Response(show(result), status=status)
+
+
+def on_account(
+    request: Request,
+    external_id: str,
+    act: Callable[[Once | None, UUID], T],
+    show: Callable[[T], Any],
+    *,
+    status: int = 201,
+) -> HttpResponse:
+    """Do a write on the account of the owner that the address names, and answer."""
+    return for_owner(
+        request,
+        external_id,
+        lambda owner: perform(request, lambda once: act(once, owner.account), show, status=status),
+    )
 
 
 def _once(request: Request, key: str | None, answer_to: Callable[[Any], Answer]) -> Once | None:

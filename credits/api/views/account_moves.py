@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from credits import refusals
 from credits.api import examples
-from credits.api.calls import for_owner, memo, perform
+from credits.api.calls import for_owner, memo, on_account
 from credits.api.pages import Pages
 from credits.api.requests import AdjustmentRequest, DebitRequest, HoldRequest, TopupRequest
 from credits.api.schema import UNIT, describe
@@ -58,16 +58,11 @@ class MovesMixin(ApiViewSet):
         """Drawn on lots by priority, then earliest expiry, then oldest. A 402 tells what is missing."""
         asked = DEBIT.read(request.data)
         why = memo(request, asked)
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: movements.spend_credits(
-                    once=once, account=owner.account, amount=asked["amount"], memo=why
-                ),
-                print_movement,
-            ),
+            lambda once, account: movements.spend_credits(once=once, account=account, amount=asked["amount"], memo=why),
+            print_movement,
         )
 
     @describe(
@@ -86,16 +81,13 @@ class MovesMixin(ApiViewSet):
         """Opens a lot. With a reference the same payment credits once, whatever the Idempotency-Key."""
         asked = TOPUP.read(request.data)
         why = memo(request, asked)
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: movements.add_credits(
-                    once=once, account=owner.account, amount=asked["amount"], memo=why, terms=terms(asked)
-                ),
-                print_movement,
+            lambda once, account: movements.add_credits(
+                once=once, account=account, amount=asked["amount"], memo=why, terms=terms(asked)
             ),
+            print_movement,
         )
 
     @describe(
@@ -114,20 +106,13 @@ class MovesMixin(ApiViewSet):
         """By a difference, with a reason. Takes no more than is free, unless the rest may be owed."""
         asked = ADJUSTMENT.read(request.data)
         why = memo(request, asked)
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: movements.adjust_balance(
-                    once=once,
-                    account=owner.account,
-                    delta=asked["amount"],
-                    memo=why,
-                    allow_debt=asked["allow_debt"],
-                ),
-                print_movement,
+            lambda once, account: movements.adjust_balance(
+                once=once, account=account, delta=asked["amount"], memo=why, allow_debt=asked["allow_debt"]
             ),
+            print_movement,
         )
 
     @describe(
@@ -165,21 +150,18 @@ class MovesMixin(ApiViewSet):
         asked = HOLD.read(request.data)
         why = memo(request, asked)
         lasting = timedelta(seconds=asked.get("ttl_seconds", settings.HOLD_SECONDS))
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: holds.hold_credits(
-                    once=once,
-                    account=owner.account,
-                    amount=asked["amount"],
-                    memo=why,
-                    lasting=lasting,
-                    abandonment_charge=asked.get("abandonment_charge", ZERO),
-                ),
-                print_hold,
+            lambda once, account: holds.hold_credits(
+                once=once,
+                account=account,
+                amount=asked["amount"],
+                memo=why,
+                lasting=lasting,
+                abandonment_charge=asked.get("abandonment_charge", ZERO),
             ),
+            print_hold,
         )
 
 

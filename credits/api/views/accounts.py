@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from credits import refusals
 from credits.api import examples
-from credits.api.calls import check_unit, for_owner, memo, perform
+from credits.api.calls import check_unit, for_owner, memo, on_account, perform
 from credits.api.pages import AccountPages
 from credits.api.requests import (
     ChangeAccountRequest,
@@ -124,15 +124,12 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         """What is not sent stays. Its id and unit never change."""
         asked = CHANGE.read(request.data)
         particulars = accounts.Particulars(**asked)
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: accounts.change_account(once=once, account=owner.account, particulars=particulars),
-                print_account,
-                status=200,
-            ),
+            lambda once, account: accounts.change_account(once=once, account=account, particulars=particulars),
+            print_account,
+            status=200,
         )
 
     @describe(
@@ -149,15 +146,12 @@ class AccountViewSet(ReadsMixin, MovesMixin):
     def freeze(self, request: Request, external_id: str) -> HttpResponse:
         """It can gain, and captures of what it holds go through; it cannot spend, hold or give."""
         reason = FREEZE.read(request.data).get("reason", "")
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: accounts.freeze_account(once=once, account=owner.account, reason=reason),
-                print_account,
-                status=200,
-            ),
+            lambda once, account: accounts.freeze_account(once=once, account=account, reason=reason),
+            print_account,
+            status=200,
         )
 
     @describe(
@@ -174,15 +168,12 @@ class AccountViewSet(ReadsMixin, MovesMixin):
     def unfreeze(self, request: Request, external_id: str) -> HttpResponse:
         """It can spend again."""
         NOTHING.read(request.data)
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: accounts.unfreeze_account(once=once, account=owner.account),
-                print_account,
-                status=200,
-            ),
+            lambda once, account: accounts.unfreeze_account(once=once, account=account),
+            print_account,
+            status=200,
         )
 
     @describe(
@@ -200,17 +191,14 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         """For ever. An account with credits left is a 409, unless they are given up with `forfeit`."""
         asked = CLOSE.read(request.data)
         why = memo(request, {"description": asked.get("description") or "Given up at closing", "reason": "closing"})
-        return for_owner(
+        return on_account(
             request,
             external_id,
-            lambda owner: perform(
-                request,
-                lambda once: accounts.close_account(
-                    once=once, account=owner.account, memo=why, forfeit=asked["forfeit"]
-                ),
-                print_account,
-                status=200,
+            lambda once, account: accounts.close_account(
+                once=once, account=account, memo=why, forfeit=asked["forfeit"]
             ),
+            print_account,
+            status=200,
         )
 
 
