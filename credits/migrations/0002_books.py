@@ -32,6 +32,19 @@ CREATE FUNCTION credits_chain_step(state bytea, head bytea, row_bytes bytea) RET
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT sha256(coalesce(state, head) || row_bytes) $$;
 CREATE AGGREGATE credits_chain(head bytea, row_bytes bytea) (SFUNC = credits_chain_step, STYPE = bytea)
 """
+# A statement sees what was committed when it began. A VOLATILE function looks anew each time it is called, so what it
+# returns to a statement that has just got a lock is what the lock protects.
+LOOK_ANEW = """
+CREATE FUNCTION credits_open_lots(account uuid) RETURNS SETOF credits_grant LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM credits_grant g WHERE g.account_id = account AND g.is_open;
+END $$;
+CREATE FUNCTION credits_answers(account uuid, wanted_owner text, wanted_key text)
+RETURNS SETOF credits_idempotencyrecord LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM credits_idempotencyrecord r WHERE r.owner = wanted_owner AND r.key = wanted_key;
+END $$
+"""
 # Room on each page for the new version of a row, so that an update of unindexed columns stays there (HOT).
 STORAGE = """
 ALTER TABLE credits_account SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
@@ -59,6 +72,10 @@ class Migration(migrations.Migration):
         migrations.RunSQL(TRANSACTION_BYTES, "DROP FUNCTION credits_transaction_bytes"),
         migrations.RunSQL(LINK, "DROP FUNCTION credits_link"),
         migrations.RunSQL(CHAIN, "DROP AGGREGATE credits_chain(bytea, bytea); DROP FUNCTION credits_chain_step"),
+        migrations.RunSQL(
+            LOOK_ANEW,
+            "DROP FUNCTION credits_open_lots(uuid); DROP FUNCTION credits_answers(uuid, text, text)",
+        ),
         migrations.RunSQL(STORAGE, PLAIN_STORAGE),
         migrations.RunPython(add_units, migrations.RunPython.noop),
     ]

@@ -52,22 +52,19 @@ def accounts_sql(*, one: bool, locked: bool) -> str:
 def reading_sql(*, one: bool, with_key: bool, locked: bool) -> str:
     """Return the statement that locks accounts and reads what a plan needs of them.
 
-    The sub-selects see the statement's snapshot, taken before the lock was had. ``fresh`` tells whether the account
-    changed in between: every change under the lock raises ``version``, so an equal version proves the reading.
+    A statement sees what was committed when it began, which may be long before it got the lock. So under a lock the
+    lots and the key are read through VOLATILE functions, which look anew, and after the lock: they stand above it.
     """
-    record = (
-        "(SELECT json_build_array(k.fingerprint, k.status, k.body) FROM credits_idempotencyrecord k"
-        " WHERE k.owner = %s AND k.key = %s)::text"
-        if with_key
-        else "NULL"
-    )
+    lots, key = "credits_grant g WHERE g.account_id = a.id AND g.is_open", "NULL"
+    if locked:
+        lots = "credits_open_lots(a.id) g"
+    if with_key:
+        key = "(SELECT json_build_array(k.fingerprint, k.status, k.body) FROM credits_answers(a.id, %s, %s) k)::text"
     return f"""
         SELECT a.id, a.external_id, a.unit_id, a.status, a.balance, a.held, a.overdraft_limit, a.debt, a.sequence,
             a.version, encode(a.head_hash, 'hex'), a.next_due_at, m.at,
-            a.version = (SELECT s.version FROM credits_account s WHERE s.id = a.id) AS fresh,
-            (SELECT json_agg(json_build_array({LOT})) FROM credits_grant g
-             WHERE g.account_id = a.id AND g.is_open)::text,
-            {record}
+            (SELECT json_agg(json_build_array({LOT})) FROM {lots})::text,
+            {key}
         FROM ({accounts_sql(one=one, locked=locked)}) AS a ({", ".join(COLUMNS)})
         CROSS JOIN LATERAL (
             SELECT greatest(coalesce(%s::timestamptz, clock_timestamp()), a.last_recorded_at) AS at
@@ -83,12 +80,9 @@ def lock_accounts(ids: Collection[UUID], *, once: Once | None, at: datetime | No
     before an account's last movement.
     Raises Replay or IdempotencyKeyReused for a key that was used before.
     """
-    wanted = sorted(set(ids))
-    rows = _read(wanted, once, at)
-    if not all(row[13] for row in rows):
-        rows = _read(wanted, once, at)
+    rows = _read(sorted(set(ids)), once, at)
     if once is not None:
-        once.check(orjson.loads(rows[0][15]) if rows and rows[0][15] else None if rows else once.find())
+        once.check(_record(rows[0]) if rows else once.find())
     return {row[0]: _settled(row) for row in rows}
 
 
@@ -134,10 +128,17 @@ def _settled(row: tuple[Any, ...]) -> Sheet:
     return sheet
 
 
+def _record(row: tuple[Any, ...]) -> tuple[str, int, str] | None:
+    if row[-1] is None:
+        return None
+    fingerprint, status, body = orjson.loads(row[-1])
+    return fingerprint, status, body
+
+
 def _sheet(row: tuple[Any, ...]) -> Sheet:
     (
         pk, external_id, unit_id, status, balance, held, overdraft_limit, debt, sequence, version, head_hash,
-        next_due_at, at, _fresh, lots, _record,
+        next_due_at, at, lots, _record,
     ) = row  # fmt: skip
     sheet = Sheet(
         pk, Owner(external_id, unit_id), units.decimal_places(unit_id), status, balance, held, overdraft_limit, debt,

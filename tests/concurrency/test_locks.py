@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 from django.db import connection, connections, transaction
 
 from credits.models import Account, Transaction
+from credits.plan import Movement
 from credits.services import locks, movements, once, postings
 from tests.conftest import Api
-from tests.factories import make_account, memo
+from tests.factories import make_account, memo, spend
 
 
 @contextmanager
-def somebody_holds(account: Account) -> Iterator[None]:
-    """Hold an account's lock in another session until the block is left."""
+def somebody_holds(account: Account) -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Hold an account's lock in another session until the block is left.
+
+    Yields a function that has that session do something more before it lets go.
+    """
     locked, done = threading.Event(), threading.Event()
+    more: list[Callable[[], object]] = []
 
     def hold() -> None:
         with transaction.atomic():
             Account.objects.select_for_update(no_key=True).get(pk=account.pk)
             locked.set()
             done.wait()
+            for act in more:
+                act()
         connections.close_all()
 
     thread = threading.Thread(target=hold)
     thread.start()
     locked.wait()
     try:
-        yield
+        yield more.append
     finally:
         done.set()
         thread.join()
@@ -115,3 +123,34 @@ def test_a_deadlock_is_retried(alice: Account, monkeypatch: pytest.MonkeyPatch) 
 
     assert (len(tries), movement.balance_after) == (2, 0)
     assert once.ATTEMPTS == 4
+
+
+def test_a_waiter_sees_what_the_lock_protected(alice: Account) -> None:
+    """The statement that waits began before the other spend was committed; what it reads is of after it."""
+    first = spend(alice, 1)
+    with somebody_holds(alice) as release:
+        outcomes: list[Movement] = []
+
+        def wait() -> None:
+            outcomes.append(spend(alice, 10))
+            connections.close_all()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        until_somebody_waits()
+        release(lambda: movements.spend_credits(account=alice.pk, amount=Decimal(20), memo=memo()))
+    waiting.join()
+
+    assert (outcomes[0].sequence, outcomes[0].balance_before, outcomes[0].balance_after) == (4, 79, 69)
+    assert outcomes[0].draws == [(first.draws[0][0], -10)]
+
+
+def until_somebody_waits() -> None:
+    """Wait until a session waits for a lock, told by the database."""
+    with connection.cursor() as cursor:
+        for _ in range(500):
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
+            cursor.execute("SELECT pg_sleep(0.01)")
+    raise AssertionError("Nobody waits.")
