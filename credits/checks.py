@@ -96,9 +96,60 @@ COVERED = Check(
     SELECT format('account %s: balance %s, lots %s, overdraft limit %s',
                   a.external_id, a.balance, coalesce(g.remaining, 0), a.overdraft_limit)
     FROM credits_account a
-    LEFT JOIN (SELECT account_id, sum(remaining) AS remaining FROM credits_grant GROUP BY account_id) g
-      ON g.account_id = a.id
-    WHERE coalesce(g.remaining, 0) - a.balance NOT BETWEEN 0 AND a.overdraft_limit
+    LEFT JOIN (SELECT account_id, sum(remaining) AS remaining, sum(remaining - held) AS free FROM credits_grant
+               GROUP BY account_id) g ON g.account_id = a.id
+    -- Credits that a hold let go may be free before the next movement lets them cover what is overdrawn.
+    WHERE coalesce(g.remaining, 0) - a.balance NOT BETWEEN 0 AND a.overdraft_limit + coalesce(g.free, 0)
+    """,
+)
+TERMS = Check(
+    "terms",
+    "a lot came in with the movement that opened it, on an account that knows when it is due",
+    """
+    SELECT format('account %s: transaction %s brought %s, its lots %s',
+                  o.account_id, o.opening_sequence, t.amount, o.amount)
+    FROM (SELECT account_id, opening_sequence, sum(amount) AS amount FROM credits_grant GROUP BY 1, 2) o
+    LEFT JOIN credits_transaction t ON t.account_id = o.account_id AND t.sequence = o.opening_sequence
+    WHERE t.id IS NULL OR o.amount > t.amount OR (o.amount <> t.amount AND t.kind NOT IN ('refund', 'reversal'))
+    UNION ALL
+    SELECT format('account %s: next due at %s, but something is due at %s', a.external_id, a.next_due_at, d.due)
+    FROM credits_account a
+    JOIN (SELECT account_id, min(due) AS due
+          FROM (SELECT account_id, expires_at AS due FROM credits_grant WHERE remaining > held
+                UNION ALL SELECT account_id, expires_at FROM credits_hold WHERE status = 'open') dues
+          WHERE due IS NOT NULL GROUP BY account_id) d ON d.account_id = a.id
+    WHERE a.next_due_at IS NULL OR a.next_due_at > d.due
+    """,
+)
+OWNERS = Check(
+    "owners",
+    "everything belongs to an account that exists, and a capture to the account of its hold",
+    """
+    SELECT format('%s rows of %s belong to no account', count(*), o.what)
+    FROM (SELECT 'transactions' AS what, account_id FROM credits_transaction
+          UNION ALL SELECT 'lots', account_id FROM credits_grant
+          UNION ALL SELECT 'holds', account_id FROM credits_hold) o
+    WHERE NOT EXISTS (SELECT 1 FROM credits_account a WHERE a.id = o.account_id) GROUP BY o.what
+    UNION ALL
+    SELECT format('transaction %s captures hold %s of another account, or none', t.id, t.hold_id)
+    FROM credits_transaction t LEFT JOIN credits_hold h ON h.id = t.hold_id AND h.account_id = t.account_id
+    WHERE t.hold_id IS NOT NULL AND h.id IS NULL
+    UNION ALL
+    SELECT format('hold %s is closed and still reserves lots', id) FROM credits_hold
+    WHERE status <> 'open' AND lots <> '[]'::jsonb
+    """,
+)
+TRANSFERS = Check(
+    "transfers",
+    "what left one account in a transfer arrived in another of its unit",
+    """
+    SELECT format('transfer %s of %s has no other leg', t.id, t.amount)
+    FROM credits_transaction t
+    LEFT JOIN credits_transaction o ON o.kind = 'transfer' AND (o.parent_id = t.id OR o.id = t.parent_id)
+    LEFT JOIN credits_account a ON a.id = t.account_id
+    LEFT JOIN credits_account b ON b.id = o.account_id
+    WHERE t.kind = 'transfer'
+      AND (o.id IS NULL OR o.amount <> -t.amount OR o.account_id = t.account_id OR a.unit_id <> b.unit_id)
     """,
 )
 HOLDS = Check(
@@ -148,8 +199,9 @@ REFUNDS = Check(
     FROM credits_transaction c JOIN credits_transaction p ON p.id = c.parent_id
     WHERE c.kind IN ('refund', 'reversal') AND p.kind <> 'refund'
       AND NOT EXISTS (SELECT 1 FROM credits_transaction r WHERE r.parent_id = c.id AND r.kind = 'reversal')
-    GROUP BY p.id, p.amount
-    HAVING abs(sum(c.amount)) > abs(p.amount) OR sum(c.amount) * p.amount > 0
+    GROUP BY p.id, p.amount, p.debt
+    -- What was owed counts as taken, and what is forgiven as given back.
+    HAVING abs(sum(c.amount - c.debt)) > abs(p.amount - p.debt) OR sum(c.amount - c.debt) * (p.amount - p.debt) > 0
         OR count(*) FILTER (WHERE c.kind = 'reversal') > 1
     """,
 )
@@ -168,4 +220,4 @@ HASHES = Check(
     WHERE hash IS DISTINCT FROM told
     """,
 )
-CHECKS = [HEADS, SEQUENCES, BALANCES, LOTS, COVERED, HOLDS, SUM_ZERO, REFUNDS, HASHES]
+CHECKS = [HEADS, SEQUENCES, BALANCES, LOTS, TERMS, COVERED, HOLDS, OWNERS, SUM_ZERO, TRANSFERS, REFUNDS, HASHES]

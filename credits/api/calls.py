@@ -10,12 +10,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpResponse
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from credits import queries, refusals, units
 from credits.api.json import canonical, dumps
 from credits.api.problems import MEDIA_TYPE
+from credits.models import Scope
 from credits.plan import Actor, Memo, Owner
 from credits.services.keys import Caller
 from credits.services.once import Answer, Once, Replay
@@ -29,6 +31,12 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 def caller(request: Request) -> Caller:
     """Return whose key the request carries. Permissions have let it pass, so there is one."""
     return cast(Caller, request.auth)
+
+
+def require(request: Request, scope: Scope) -> None:
+    """Refuse a request whose key lacks a scope that its body makes necessary."""
+    if scope not in caller(request).scopes:
+        raise PermissionDenied(f"The API key lacks the scope {scope}.", code="missing_scope")
 
 
 def actor(request: Request) -> Actor:
@@ -127,11 +135,12 @@ def on_account(
 
 
 def _once(request: Request, key: str | None, answer_to: Callable[[Any], Answer]) -> Once | None:
+    name = "Idempotency-Key" if "HTTP_IDEMPOTENCY_KEY" in request.META else "idempotency_key"
     key = request.META.get("HTTP_IDEMPOTENCY_KEY", key)
     if key is None:
         return None
     if not KEY.fullmatch(key):
-        raise refusals.InvalidField("Idempotency-Key", "Send 1 to 255 printable ASCII characters.")
+        raise refusals.InvalidField(name, "Send 1 to 255 printable ASCII characters.")
     asked = canonical([request.method, request.path_info, request.META.get("QUERY_STRING", ""), request.data])
     return Once(
         owner=caller(request).owner,

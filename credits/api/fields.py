@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
 import orjson
+from django.utils.timezone import is_naive
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -18,6 +21,12 @@ from credits.models.fields import MAX_AMOUNT
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 8
 MAX_DIGITS = 40
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+# The last words of addresses below an account: an id may not end as an address does, or its account would be another's.
+LAST_WORDS = frozenset(
+    ("balance", "statement", "grants", "holds", "debits", "topups", "adjustments", "freeze", "unfreeze", "close")
+    + ("history", "add", "deduct", "transfer")
+)
 
 
 @extend_schema_field({"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": int(MAX_AMOUNT)})
@@ -38,6 +47,8 @@ class AmountField(serializers.Field[Decimal, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> Decimal:
         """Return the amount as a Decimal. How fine it may be is the unit's to say."""
         if isinstance(data, bool) or not isinstance(data, int | Decimal | str) or data == "":
+            self.fail("invalid")
+        if isinstance(data, str) and not NUMBER.fullmatch(data):
             self.fail("invalid")
         try:
             amount = Decimal(data)
@@ -102,8 +113,43 @@ class TextField(serializers.CharField):
 class OwnerIdField(TextField):
     """The caller's own id for the owner of an account."""
 
+    default_error_messages = {
+        "ending": "An id may not end with a slash, nor with one and a word of this API's addresses."
+    }
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=255, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the id."""
+        text = super().to_internal_value(data)
+        _, slash, last = text.rpartition("/")
+        if slash and (not last or last in LAST_WORDS):
+            self.fail("ending")
+        return text
+
+
+class MomentField(serializers.DateTimeField):
+    """A time with its zone: without one, whose midnight would it be?"""
+
+    default_error_messages = {"naive": "Send a time with its zone, for example 2026-10-08T16:30:00Z."}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Return the time in UTC."""
+        if is_naive(value):
+            self.fail("naive")
+        return super().enforce_timezone(value)
+
+
+class PathIdField(OwnerIdField):
+    """An id that came in an address, under the name it has there."""
+
+    def read(self, name: str, text: str) -> str:
+        """Return the id. Raises ValidationError naming it."""
+        try:
+            return str(self.run_validation(text))
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({name: error.detail}) from None
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True, "maxProperties": 100})
@@ -170,6 +216,10 @@ def _ordinary(number: Decimal | int) -> bool:
 class RequestSerializer(serializers.Serializer[Any]):
     """A request's body. Made once for each shape and used for every request: it keeps nothing of them."""
 
+    # Whether a name that is not known is refused. It is where leaving the amount out means all of it, so that a
+    # misspelt amount is not taken for none.
+    only_known = False
+
     def read(self, data: Any) -> dict[str, Any]:
         """Return the validated values. Raises ValidationError naming each field that is wrong."""
         return dict(self.run_validation(data if data is not None else empty))
@@ -183,6 +233,8 @@ class RequestSerializer(serializers.Serializer[Any]):
             return dict(super().to_internal_value(data))
         values: dict[str, Any] = {}
         errors: dict[str, Any] = {}
+        if self.only_known:
+            errors = {str(name): ["There is no such field here."] for name in data if name not in self.fields}
         for name, field, check in self._reads:
             if name not in data and not field.required and field.default is empty:
                 continue

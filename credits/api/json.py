@@ -15,9 +15,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from credits.amounts import number, plain
+from credits.api.bodies import MAX_BODY
 from credits.api.problems import BodyTooLarge
-
-MAX_BODY = 1024 * 1024
 
 
 def dumps(value: Any) -> bytes:
@@ -54,12 +53,22 @@ class JsonParser(BaseParser):
         if len(body) > limit:
             raise BodyTooLarge(limit)
         try:
-            value = json.loads(body, parse_float=Decimal, parse_constant=Decimal)
+            value = json.loads(
+                body.decode(), parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=_named_once
+            )
         except (ValueError, RecursionError, ArithmeticError):
-            raise ParseError("The body is not valid JSON.") from None
+            raise ParseError("The body is not valid JSON in UTF-8, or names something twice.") from None
         if not isinstance(value, dict):
             raise ParseError("The body must be a JSON object.")
         return value
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, unless it names something twice: which of two amounts was meant?"""
+    named = dict(pairs)
+    if len(named) != len(pairs):
+        raise ValueError("named twice")
+    return named
 
 
 class JsonRenderer(BaseRenderer):

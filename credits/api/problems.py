@@ -48,7 +48,12 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         body = _of_api_exception(error, headers)
     elif isinstance(error, OperationalError | InterfaceError):
         log.error("The database could not be reached or gave up", exc_info=error)
-        body = problem(503, "unavailable", "The service is busy.", "Nothing was done. Send the same request again.")
+        body = problem(
+            503,
+            "unavailable",
+            "The service is busy.",
+            "Send the same request again, with the same Idempotency-Key: it is done once.",
+        )
         headers["Retry-After"] = "1"
     else:
         return None

@@ -66,7 +66,7 @@ class Grant(models.Model):
         triggers = [
             guards.KEEP,
             guards.NO_TRUNCATE,
-            pgtrigger.ReadOnly(name="origin", fields=["id", "account", "amount", "category", "opening_sequence"]),
+            pgtrigger.ReadOnly(name="terms", exclude=["remaining", "held", "is_open"]),
         ]
 
     def __str__(self) -> str:

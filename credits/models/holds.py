@@ -63,7 +63,7 @@ class Hold(MemoFields):
         triggers = [
             guards.KEEP,
             guards.NO_TRUNCATE,
-            pgtrigger.ReadOnly(name="terms", fields=["id", "account", "amount"]),
+            pgtrigger.ReadOnly(name="terms", exclude=["captured", "status", "lots", "expires_at", "closed_at"]),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pgtrigger
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
@@ -18,6 +19,8 @@ class IdempotencyRecord(models.Model):
 
     class Meta:
         indexes = [BrinIndex(name="idempotency_created", fields=["created_at"])]
+        # What was answered stays what was answered. Old records may be deleted.
+        triggers = [pgtrigger.Protect(name="keep", operation=pgtrigger.Update)]
 
     def __str__(self) -> str:
         return self.key

@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid_utils.compat import uuid7
 
 from credits import refusals
+from credits.amounts import say
 from credits.models.grants import GrantCategory
 from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan.lots import (
@@ -95,10 +96,10 @@ def transfer(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple
     """Plan a transfer: the lots keep their category, priority and expiry; those that may not move stay."""
     check_amount(source, amount)
     if source.id == target.id:
-        raise refusals.InvalidField("to", "An account cannot transfer to itself.")
+        raise refusals.InvalidField("target", "An account cannot transfer to itself.")
     if source.owner.unit != target.owner.unit:
         raise refusals.InvalidField(
-            "to", f"The accounts count different units ({source.owner.unit}, {target.owner.unit})."
+            "target", f"The accounts count different units ({source.owner.unit}, {target.owner.unit})."
         )
     earlier = _transferred(source, target, amount, memo)
     if earlier is not None:
@@ -109,7 +110,13 @@ def transfer(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple
     movable = [lot for lot in source.lots if lot.transferable]
     transferable = min(sum((lot.free for lot in movable), ZERO), max(source.balance - source.held, ZERO))
     if amount > transferable:
-        raise short(source, amount, transferable)
+        raise short(
+            source,
+            amount,
+            transferable,
+            f"Insufficient credits: {say(amount)} needed, {say(transferable)} can be transferred.",
+            movable=True,
+        )
     draws, _ = take(source, amount, lots=movable)
     out = move(source, TransactionKind.TRANSFER, -amount, Counterparty.TRANSFERS, draws, memo)
     lots = [_moved(source.lots_by_id[lot_id], -part) for lot_id, part in draws]
@@ -164,9 +171,7 @@ def _moved(lot: Lot, part: Decimal) -> Lot:
 def _transferred(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple[Movement, Movement] | None:
     """Return both legs of the transfer that this reference caused before; refuse if it was another one."""
     out = known(source, TransactionKind.TRANSFER, memo, -amount)
-    into = known(target, TransactionKind.TRANSFER, memo, amount)
-    if out is not None and into is not None and into.parent_id == out.id:
-        return out, into
-    if out is not None or into is not None:
+    into = known(target, TransactionKind.TRANSFER, memo, amount, parent_id=out.id if out else None)
+    if (out is None) != (into is None):
         raise refusals.ReferenceConflict(f"{memo.reference_id} moved credits between other accounts before.")
-    return None
+    return (out, into) if out and into else None

@@ -6,7 +6,9 @@ item of a batch leaves the sheet as it was.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+from heapq import nsmallest
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -17,6 +19,25 @@ from credits.models.accounts import AccountStatus
 from credits.models.fields import MAX_AMOUNT, MAX_BALANCE
 from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan.state import ZERO, Draws, Lot, Memo, Movement, Sheet
+
+ABOUT_TO_EXPIRE = timedelta(days=30)
+
+# One reference causes one movement of a family: a payment credits once, whatever the credits are called; a trace is
+# charged once, at once or by a capture.
+FAMILIES = {
+    TransactionKind.TOPUP: "credit",
+    TransactionKind.PLAN: "credit",
+    TransactionKind.TRIAL: "credit",
+    TransactionKind.PROMOTION: "credit",
+    TransactionKind.ORDER: "credit",
+    TransactionKind.USAGE: "charge",
+    TransactionKind.CAPTURE: "charge",
+}
+
+
+def family(kind: str) -> str:
+    """Return the family of movements of which a reference causes one."""
+    return FAMILIES.get(TransactionKind(kind), kind)
 
 
 def check_amount(sheet: Sheet, amount: Decimal, field: str = "amount") -> None:
@@ -61,31 +82,40 @@ def check_debt(sheet: Sheet, owed: Decimal) -> None:
         raise refusals.BalanceLimit(f"The debt may not exceed {say(MAX_BALANCE)}.")
 
 
-def short(sheet: Sheet, needed: Decimal, available: Decimal, detail: str | None = None) -> refusals.InsufficientCredits:
-    """Explain a shortage: what was needed, what there is, what is held and which lots expire next."""
-    expiring = [(lot.id, lot.free, lot.expires_at) for lot in sheet.lots if lot.expires_at and lot.free]
+def short(
+    sheet: Sheet, needed: Decimal, available: Decimal, detail: str | None = None, *, movable: bool = False
+) -> refusals.InsufficientCredits:
+    """Explain a shortage: what was needed, what there is, what is held and which lots are about to expire."""
+    horizon = sheet.at + ABOUT_TO_EXPIRE
+    expiring = (
+        (lot.id, lot.free, lot.expires_at)
+        for lot in sheet.lots
+        if lot.expires_at and lot.expires_at <= horizon and lot.free and (lot.transferable or not movable)
+    )
     return refusals.InsufficientCredits(
         needed=needed,
         available=max(available, ZERO),
         balance=sheet.balance,
         held=sheet.held,
-        expiring=sorted(expiring, key=lambda row: row[2])[:5],
+        expiring=nsmallest(5, expiring, key=lambda row: row[2]),
         detail=detail,
     )
 
 
 def take(sheet: Sheet, amount: Decimal, *, lots: list[Lot] | None = None) -> tuple[Draws, Decimal]:
     """Take from the free parts of the lots in their order. Returns the draws and what the lots could not cover."""
-    draws: Draws = []
-    for lot in list(sheet.lots) if lots is None else lots:
+    chosen: list[tuple[Lot, Decimal]] = []
+    for lot in sheet.lots if lots is None else lots:
         if not amount:
             break
         part = min(lot.free, amount)
         if part:
-            sheet.change_lot(lot, remaining=-part)
-            draws.append((lot.id, -part))
+            chosen.append((lot, part))
             amount -= part
-    return draws, amount
+    # An emptied lot leaves the sheet's list, so the lots change after the walk.
+    for lot, part in chosen:
+        sheet.change_lot(lot, remaining=-part)
+    return [(lot.id, -part) for lot, part in chosen], amount
 
 
 def open_lot(sheet: Sheet, lot: Lot) -> Draws:
@@ -109,14 +139,14 @@ def give_back(sheet: Sheet, amount: Decimal, draws: Draws, returned: dict[UUID, 
         room = min(-drawn - returned.get(lot_id, ZERO), lot.amount - lot.remaining, uncovered)
         if room > 0:
             sheet.change_lot(lot, remaining=room)
-            sheet.due(lot.expires_at)
             back.append((lot_id, room))
             uncovered -= room
     extra = uncovered - sheet.overdrawn
     # The overdraft this repaid was paid by a later lot; give_back may have refilled lots, so count before the balance.
     extra += sum((part for _, part in back), ZERO)
     if extra > 0:
-        back += open_lot(sheet, Lot(uuid7(), extra, extra, ZERO, "paid", source="refund"))
+        # Which of the later lots covered it is not told apart, so it may not be moved on as if it were paid for.
+        back += open_lot(sheet, Lot(uuid7(), extra, extra, ZERO, "paid", transferable=False, source="refund"))
     return back
 
 
@@ -147,7 +177,7 @@ def move(
     )  # fmt: skip
     sheet.movements.append(movement)
     if memo.reference_id:
-        sheet.references[memo.reference_type, memo.reference_id, kind] = movement
+        sheet.references[memo.reference_type, memo.reference_id, family(kind)] = movement
     return movement
 
 
@@ -165,14 +195,31 @@ def collect_debt(sheet: Sheet, lots: list[Lot], memo: Memo) -> None:
         move(sheet, TransactionKind.CLAWBACK, -owed, Counterparty.CHARGEBACKS, draws, repays, debt=-owed)
 
 
-def known(sheet: Sheet, kind: TransactionKind, memo: Memo, amount: Decimal) -> Movement | None:
-    """Return the movement that this reference caused before, if it did; refuse if it was another amount."""
+def known(
+    sheet: Sheet,
+    kind: TransactionKind,
+    memo: Memo,
+    amount: Decimal | None,
+    *,
+    parent_id: UUID | None = None,
+    hold_id: UUID | None = None,
+) -> Movement | None:
+    """Return the movement that this reference caused before, if it did; refuse if that was another one.
+
+    Another kind, another parent or hold, or another amount (None asks for all that is left, whatever that was).
+    """
     if not memo.reference_id:
         return None
-    earlier = sheet.references.get((memo.reference_type, memo.reference_id, kind))
-    if earlier is not None and earlier.amount != amount:
+    earlier = sheet.references.get((memo.reference_type, memo.reference_id, family(kind)))
+    if earlier is None:
+        return None
+    # What could not be taken and is owed was asked for too.
+    asked = earlier.amount - earlier.debt
+    same = (earlier.kind, earlier.parent_id, earlier.hold_id) == (kind, parent_id, hold_id)
+    if not same or amount not in (None, asked):
         raise refusals.ReferenceConflict(
-            f"{memo.reference_type or 'Reference'} {memo.reference_id} moved {say(earlier.amount)} before.",
+            f"{memo.reference_type or 'Reference'} {memo.reference_id} caused another movement"
+            f" before: a {earlier.kind} of {say(asked)}.",
             transaction_id=earlier.id,
         )
     return earlier

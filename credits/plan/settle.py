@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from credits.amounts import say
 from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan.lots import move
 from credits.plan.spend import time_out
-from credits.plan.state import SYSTEM, ZERO, Lot, Memo, Sheet
+from credits.plan.state import SYSTEM, ZERO, Memo, Sheet
 
 
 def settle(sheet: Sheet) -> None:
@@ -34,10 +32,10 @@ def settle(sheet: Sheet) -> None:
 
 def expire_lots(sheet: Sheet) -> None:
     """Plan the expiry of the free part of every lot whose time has come. What holds reserve of it stays."""
-    for lot in [lot for lot in sheet.lots if lapsed(lot, sheet.at)]:
-        # What the account is overdrawn is owed by its lots before they lapse.
+    for lot in [lot for lot in sheet.lots if lot.lapsed(sheet.at)]:
+        # What the account is overdrawn, or a hold will overdraw, is owed by its lots before they lapse.
         owed = min(max(sheet.overdrawn, ZERO), lot.free)
-        gone = lot.free - owed
+        gone = min(lot.free - owed, max(sheet.available, ZERO))
         if gone > 0:
             sheet.change_lot(lot, remaining=-gone)
             description = f"{lot.category.capitalize()} lot of {say(lot.amount)} expired"
@@ -45,8 +43,3 @@ def expire_lots(sheet: Sheet) -> None:
                 sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone)],
                 Memo(SYSTEM, description=description),
             )  # fmt: skip
-
-
-def lapsed(lot: Lot, at: datetime) -> bool:
-    """Tell whether a lot's free part has expired."""
-    return lot.expires_at is not None and lot.expires_at <= at and lot.free > 0

@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 from credits import refusals
 from credits.amounts import say
 from credits.models.transactions import Counterparty, TransactionKind
-from credits.plan.lots import check_amount, check_can_give, check_not_closed, known, move, short, take
-from credits.plan.state import ZERO, Draws, Memo, Movement, Reservation, Sheet
+from credits.plan.lots import check_amount, check_can_give, check_not_closed, collect_debt, known, move, short, take
+from credits.plan.state import SYSTEM, ZERO, Draws, Memo, Movement, Reservation, Sheet
 
 
 def spend(sheet: Sheet, amount: Decimal, memo: Memo) -> Movement:
@@ -42,6 +42,7 @@ def hold(
             raise refusals.ReferenceConflict(
                 f"{memo.reference_id} held {say(earlier.amount)} before.", hold_id=earlier.id
             )
+        check_open(earlier)
         return earlier
     check_can_give(sheet)
     if amount > sheet.available:
@@ -83,9 +84,10 @@ def capture(sheet: Sheet, held: Reservation, amount: Decimal | None, memo: Memo,
     """Plan a charge of a held amount, by default all that is left. ``final`` frees the rest."""
     if amount is not None:
         check_amount(sheet, amount)
-        earlier = known(sheet, TransactionKind.CAPTURE, memo, -amount)
-        if earlier is not None:
-            return earlier
+    asked = None if amount is None else -amount
+    earlier = known(sheet, TransactionKind.CAPTURE, memo, asked, hold_id=held.id)
+    if earlier is not None:
+        return earlier
     check_open(held)
     check_not_closed(sheet)
     amount = held.remaining if amount is None else amount
@@ -112,7 +114,7 @@ def extend(sheet: Sheet, held: Reservation, expires_at: datetime) -> Reservation
     """Plan a later end of the hold."""
     check_open(held)
     if expires_at <= held.expires_at:
-        raise refusals.InvalidField("expires_at", "The hold already lasts that long.")
+        raise refusals.InvalidField("ttl_seconds", "The hold already lasts that long.")
     held.expires_at = expires_at
     held.changed = sheet.touched = True
     return held
@@ -145,10 +147,13 @@ def _charge(sheet: Sheet, held: Reservation, amount: Decimal, memo: Memo) -> Mov
 
 def _close(sheet: Sheet, held: Reservation, status: str) -> None:
     sheet.held -= held.remaining
-    _unreserve(sheet, held, held.remaining)
+    freed = _unreserve(sheet, held, held.remaining)
     held.status = status
     held.closed_at = sheet.at
     held.changed = sheet.touched = True
+    # What lapsed meanwhile goes first: it may not repay a debt that it could not have been spent for.
+    lots = [sheet.lots_by_id[lot_id] for lot_id, _ in freed]
+    collect_debt(sheet, [lot for lot in lots if not lot.lapsed(sheet.at)], Memo(SYSTEM))
 
 
 def _unreserve(sheet: Sheet, held: Reservation, amount: Decimal) -> Draws:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -81,6 +81,10 @@ class Lot:
         """What of it no hold reserves."""
         return self.remaining - self.held
 
+    def lapsed(self, at: datetime) -> bool:
+        """Tell whether its free part has expired."""
+        return self.expires_at is not None and self.expires_at <= at and self.free > 0
+
     @property
     def turn(self) -> tuple[int, datetime, UUID]:
         """Its place among the lots: priority, then earliest expiry, then oldest (lot ids grow with time)."""
@@ -139,6 +143,8 @@ class Posted:
     given_back: Decimal = ZERO
     by_lot: dict[UUID, Decimal] = field(default_factory=dict)
     reversed: bool = False
+    # Whether the movement that this one refunds was reversed.
+    parent_reversed: bool = False
 
 
 @dataclass(slots=True)
@@ -195,8 +201,10 @@ class Sheet:
         lot.held += held
         lot.changed = self.touched = True
         self.in_lots += remaining
+        if lot.free:
+            self.due(lot.expires_at)
         if was_open and not lot.remaining:
-            self.lots.remove(lot)
+            del self.lots[bisect_left(self.lots, lot.turn, key=lambda other: other.turn)]
         elif lot.remaining and not was_open:
             insort(self.lots, lot, key=lambda other: other.turn)
 

@@ -13,11 +13,11 @@ from credits.plan.lots import (
     check_debt,
     check_not_closed,
     check_room,
+    collect_debt,
     give_back,
     known,
     move,
     short,
-    take,
 )
 from credits.plan.state import ZERO, Draws, Memo, Movement, Posted, Sheet
 
@@ -31,9 +31,9 @@ def refund(sheet: Sheet, spent: Posted, amount: Decimal | None, memo: Memo) -> M
     original = spent.movement
     if amount is not None:
         check_amount(sheet, amount)
-        earlier = known(sheet, TransactionKind.REFUND, memo, amount)
-        if earlier is not None:
-            return earlier
+    earlier = known(sheet, TransactionKind.REFUND, memo, amount, parent_id=original.id)
+    if earlier is not None:
+        return earlier
     if original.kind not in SPENDS:
         raise refusals.NotRefundable(f"A {original.kind} is not a spend; reverse it instead.", kind=original.kind)
     left = ZERO if spent.reversed else -original.amount - spent.given_back
@@ -49,7 +49,9 @@ def refund(sheet: Sheet, spent: Posted, amount: Decimal | None, memo: Memo) -> M
     check_room(sheet, amount)
     draws = give_back(sheet, amount, original.draws, spent.by_lot)
     _remember(spent, draws, amount)
-    return move(sheet, TransactionKind.REFUND, amount, Counterparty.USAGE, draws, memo, parent_id=original.id)
+    movement = move(sheet, TransactionKind.REFUND, amount, Counterparty.USAGE, draws, memo, parent_id=original.id)
+    collect_debt(sheet, [sheet.lots_by_id[lot_id] for lot_id, _ in draws], memo)
+    return movement
 
 
 def reverse(
@@ -61,17 +63,24 @@ def reverse(
     or with ``allow_debt`` takes what is there and leaves the rest as debt.
     """
     original = posted.movement
+    earlier = known(sheet, TransactionKind.REVERSAL, memo, None, parent_id=original.id)
+    if earlier is not None:
+        return earlier, None
     if original.kind in FINAL:
         raise refusals.NotReversible(f"A {original.kind} is final.", kind=original.kind)
     if posted.reversed or (original.kind in SPENDS and posted.given_back == -original.amount):
         raise refusals.AlreadyReversed("The movement was reversed or refunded in full before.")
+    if posted.parent_reversed:
+        raise refusals.AlreadyReversed("The spend that this refunds was reversed before.")
     check_not_closed(sheet)
     if original.kind == TransactionKind.TRANSFER:
         return _reverse_transfer((sheet, posted), other_leg, memo)
-    if original.amount < 0:
-        back = -original.amount - posted.given_back
+    if original.amount < 0 or original.debt > 0:
+        # What was owed and has been repaid since is given back; what is still owed is forgiven.
+        forgiven = min(original.debt, sheet.debt)
+        back = -original.amount - posted.given_back + original.debt - forgiven
         check_room(sheet, back)
-        return _undo_loss(sheet, posted, back, memo), None
+        return _undo_loss(sheet, posted, back, memo, forgiven=forgiven), None
     return _undo_gain(sheet, posted, memo, allow_debt=allow_debt), None
 
 
@@ -83,38 +92,57 @@ def _reverse_transfer(leg: Leg, other_leg: Leg | None, memo: Memo) -> tuple[Move
     check_not_closed(gainer)
     check_room(giver, -out.movement.amount)
     taken = _undo_gain(gainer, into, memo, allow_debt=False)
-    given = _undo_loss(giver, out, -out.movement.amount, memo)
+    given = _undo_loss(giver, out, -out.movement.amount, memo, forgiven=ZERO)
     return (given, taken) if leg[1] is out else (taken, given)
 
 
-def _undo_loss(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo) -> Movement:
+def _undo_loss(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo, *, forgiven: Decimal) -> Movement:
     original = posted.movement
     draws = give_back(sheet, amount, original.draws, posted.by_lot)
     posted.reversed = True
-    # An adjustment that left debt owed more than it took: its reversal forgives what is still owed of it.
-    forgiven = min(original.debt, sheet.debt)
     return move(
-        sheet, TransactionKind.REVERSAL, amount, original.counterparty, draws, memo, debt=-forgiven,
+        sheet,
+        TransactionKind.REVERSAL,
+        amount,
+        original.counterparty,
+        draws,
+        memo,
+        debt=-forgiven,
         parent_id=original.id,
-    )  # fmt: skip
+    )
 
 
 def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) -> Movement:
     original = posted.movement
-    takeable = min(sum((part for _, part in _still_there(sheet, original)), ZERO), max(sheet.available, ZERO))
+    there = _still_there(sheet, original)
+    takeable = min(sum((part for _, part in there), ZERO), max(sheet.available, ZERO), original.amount)
     if takeable < original.amount and not allow_debt:
         raise short(
-            sheet, original.amount, takeable,
+            sheet,
+            original.amount,
+            takeable,
             f"The movement brought {say(original.amount)}; {say(takeable)} of it is left to take back.",
-        )  # fmt: skip
-    taken = min(takeable, original.amount)
-    check_debt(sheet, original.amount - taken)
-    lots = [sheet.lots_by_id[lot_id] for lot_id, _ in _still_there(sheet, original)]
-    draws, _ = take(sheet, taken, lots=lots)
+        )
+    owed = original.amount - takeable
+    check_debt(sheet, owed)
+    draws: Draws = []
+    left = takeable
+    for lot_id, part in there:
+        part_taken = min(part, left)
+        if part_taken:
+            sheet.change_lot(sheet.lots_by_id[lot_id], remaining=-part_taken)
+            draws.append((lot_id, -part_taken))
+            left -= part_taken
     posted.reversed = True
-    owed = original.amount - taken
     return move(
-        sheet, TransactionKind.REVERSAL, -taken, original.counterparty, draws, memo, debt=owed, parent_id=original.id
+        sheet,
+        TransactionKind.REVERSAL,
+        -takeable,
+        original.counterparty,
+        draws,
+        memo,
+        debt=owed,
+        parent_id=original.id,
     )
 
 

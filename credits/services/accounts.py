@@ -75,8 +75,7 @@ def open_account(
 @money
 def change_account(once: Once | None, /, *, account: UUID, particulars: Particulars) -> Account:
     """Change what an account is known by and its limits. Raises UnknownAccount, AccountClosed, InvalidField, Busy."""
-    sheet = lock_account(account, once=once, at=None)
-    _refuse_closed(sheet)
+    sheet = _settled(once, account)
     _check_limits(sheet.owner.unit, particulars)
     values = particulars.given()
     limit = values.get("overdraft_limit")
@@ -93,14 +92,14 @@ def freeze_account(once: Once | None, /, *, account: UUID, reason: str) -> Accou
 
     Freezing a frozen account changes its reason. Raises UnknownAccount, AccountClosed, Busy.
     """
-    _refuse_closed(lock_account(account, once=once, at=None))
+    _settled(once, account)
     return _answered(once, _set_status(account, AccountStatus.FROZEN, reason))
 
 
 @money
 def unfreeze_account(once: Once | None, /, *, account: UUID) -> Account:
     """Let a frozen account spend again. Raises UnknownAccount, AccountClosed, Busy."""
-    _refuse_closed(lock_account(account, once=once, at=None))
+    _settled(once, account)
     return _answered(once, _set_status(account, AccountStatus.ACTIVE, ""))
 
 
@@ -144,6 +143,8 @@ def insert_account(owner: Owner, particulars: Particulars, at: datetime | None) 
         with transaction.atomic():
             Account.objects.create(**values)
     except IntegrityError:
+        if not Account.objects.filter(pk=owner.account).exists():
+            raise
         return False
     return True
 
@@ -160,6 +161,13 @@ def _check_limits(unit: str, particulars: Particulars) -> None:
         limit = getattr(particulars, field)
         if limit is not None:
             check_step(unit, places, limit, field)
+
+
+def _settled(once: Once | None, account: UUID) -> Sheet:
+    """Lock an account that is not closed, and post what fell due: the row that is changed is then the row that is."""
+    sheet = lock_account(account, once=once, at=None)
+    _refuse_closed(sheet)
+    return post([sheet], sheet, None)
 
 
 def _refuse_closed(sheet: Sheet) -> None:

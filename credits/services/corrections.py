@@ -56,6 +56,7 @@ def reverse_transaction(
     leg = other_leg_of(transaction)
     owners = {each: account_of(each) for each in (transaction, leg) if each}
     sheets = lock_accounts(owners.values(), once=once, at=at)
+    history.load_references(sheets, [(account, memo) for account in sheets])
     found = history.load_posted(sheets, owners)
     movement, _ = plan.reverse(
         sheets[owners[transaction]],

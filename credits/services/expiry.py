@@ -51,4 +51,7 @@ def _settle_each(accounts: Iterable[UUID], at: datetime | None) -> int:
         except refusals.Busy:
             # Whoever holds the account settles it; if not, the next run does.
             log.info("Account %s is busy: left to the next run", account)
+        except Exception:
+            # One account that cannot be settled must not keep the others from it.
+            log.exception("Account %s could not be settled", account)
     return settled

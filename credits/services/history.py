@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from credits.models import Grant, Hold, HoldStatus, Transaction, TransactionKind
 from credits.models.memo import MemoFields
 from credits.plan import Actor, Lot, Memo, Movement, Owner, Posted, Reservation, Sheet
+from credits.plan.lots import family
 from credits.plan.state import ZERO, Draws
 
 
@@ -35,6 +36,7 @@ def load_posted(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Po
     wanted = set(ids)
     rows = Transaction.objects.filter(pk__in=wanted, account_id__in=sheets)
     found = {row.pk: Posted(movement_of(row, sheets[row.account_id].owner)) for row in rows}
+    _mark_orphaned_refunds(found.values())
     undone = Transaction.objects.filter(parent__in=found, kind=TransactionKind.REVERSAL).values("parent_id")
     for pk in undone.values_list("parent_id", flat=True):
         found[pk].reversed = True
@@ -52,6 +54,18 @@ def load_posted(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Po
     return found
 
 
+def _mark_orphaned_refunds(found: Iterable[Posted]) -> None:
+    """Mark the refunds whose spend was reversed: taking them back would take what the reversal counted."""
+    refunds = [posted for posted in found if posted.movement.kind == TransactionKind.REFUND]
+    if not refunds:
+        return
+    spends = {posted.movement.parent_id for posted in refunds}
+    reversals = Transaction.objects.filter(parent__in=spends, kind=TransactionKind.REVERSAL)
+    gone = set(reversals.values_list("parent_id", flat=True))
+    for posted in refunds:
+        posted.parent_reversed = posted.movement.parent_id in gone
+
+
 def load_references(sheets: dict[UUID, Sheet], used: Iterable[tuple[UUID, Memo]]) -> None:
     """Put on the sheets every movement and hold that one of these references caused before."""
     wanted = {(account, memo.reference_type, memo.reference_id) for account, memo in used if memo.reference_id}
@@ -60,7 +74,7 @@ def load_references(sheets: dict[UUID, Sheet], used: Iterable[tuple[UUID, Memo]]
     ids = {reference_id for _, _, reference_id in wanted}
     for row in Transaction.objects.filter(account_id__in=sheets, reference_id__in=ids):
         sheet = sheets[row.account_id]
-        sheet.references[row.reference_type, row.reference_id, row.kind] = movement_of(row, sheet.owner)
+        sheet.references[row.reference_type, row.reference_id, family(row.kind)] = movement_of(row, sheet.owner)
     holds = Hold.objects.filter(account_id__in=sheets, reference_id__in=ids)
     for hold in holds:
         sheet = sheets[hold.account_id]

@@ -56,6 +56,10 @@ class TestTheDatabaseRefuses:
             "UPDATE credits_grant SET amount = amount + 1",
             "UPDATE credits_hold SET captured = amount + 1",
             "UPDATE credits_hold SET amount = amount + 1",
+            "UPDATE credits_hold SET abandonment_charge = 1",
+            "UPDATE credits_grant SET expires_at = now()",
+            "UPDATE credits_grant SET paid_minor = 1",
+            "UPDATE credits_grant SET priority = 1",
             "UPDATE credits_unit SET decimal_places = 3",
         ],
     )
@@ -103,7 +107,7 @@ class TestTheAuditFinds:
             ("sequences", "DELETE FROM credits_transaction WHERE sequence = 2"),
             ("heads", "DELETE FROM credits_transaction WHERE sequence = 4"),
             ("heads", "UPDATE credits_account SET balance = balance + 1"),
-            ("covered", "UPDATE credits_account SET balance = balance - 1"),
+            ("covered", "UPDATE credits_account SET balance = balance + 1"),
             ("balances", "UPDATE credits_account SET debt = 1"),
             ("lots", "UPDATE credits_grant SET remaining = remaining - 1 WHERE opening_sequence = 1"),
             ("lots", "INSERT INTO credits_grant SELECT gen_random_uuid(), amount, amount, 0, true, category, priority,"
@@ -112,6 +116,11 @@ class TestTheAuditFinds:
             ("holds", "UPDATE credits_account SET held = held - 1"),
             ("holds", "UPDATE credits_hold SET status = 'released', closed_at = now()"),
             ("holds", "UPDATE credits_hold SET captured = 1"),
+            ("terms", "UPDATE credits_grant SET amount = amount + 1 WHERE opening_sequence = 1"),
+            ("terms", "UPDATE credits_account SET next_due_at = NULL"),
+            ("owners", "DELETE FROM credits_account"),
+            ("owners", "UPDATE credits_hold SET status = 'released', closed_at = now()"),
+            ("transfers", "UPDATE credits_transaction SET kind = 'transfer' WHERE sequence = 3"),
             ("sum zero", "UPDATE credits_account SET balance = balance + 1, overdraft_limit = 5"),
             ("refunds", "UPDATE credits_transaction SET amount = 50, balance_after = balance_before + 50"
                         " WHERE kind = 'refund'"),
@@ -135,7 +144,7 @@ class TestTheCommand:
 
         call_command("audit_books", stdout=printed)
 
-        assert len(printed.getvalue().splitlines()) == 9
+        assert len(printed.getvalue().splitlines()) == 12
         assert all(line.startswith("ok ") for line in printed.getvalue().splitlines())
 
     def test_exits_1_and_names_the_offender(self, committed: None, history: Account) -> None:

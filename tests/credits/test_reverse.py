@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from credits import refusals
-from credits.models import Account, Transaction
-from credits.services import corrections, movements
+from credits.models import Account, GrantCategory, Transaction
+from credits.services import corrections, holds, movements
 from credits.services.transfers import transfer_credits
 from tests.books import Books
-from tests.factories import give, memo, spend
+from tests.factories import give, hold, memo, spend
 
 
 def reverse(movement, **more):
@@ -86,3 +87,109 @@ class TestAReversal:
         with pytest.raises(refusals.RefundExceedsSpend):
             corrections.refund_transaction(transaction=spent.id, memo=memo())
         assert Transaction.objects.filter(kind="reversal").count() == 1
+
+
+class TestAReversalOfWhatWasOwed:
+    def adjust(self, account: Account, delta: int, **said: str):
+        said = {"reason": "fraud", **said}
+        return movements.adjust_balance(account=account.pk, delta=Decimal(delta), memo=memo(**said), allow_debt=True)
+
+    def test_gives_back_what_was_repaid_and_forgives_the_rest(self, bob: Account) -> None:
+        give(bob, 30)
+        taken = self.adjust(bob, -100)
+        give(bob, 40)
+
+        undone = reverse(taken)
+
+        bob.refresh_from_db()
+        assert (undone.amount, undone.debt, bob.balance, bob.debt) == (70, -30, 70, 0)
+
+    def test_leaves_another_debt_as_it_is_worth(self, bob: Account) -> None:
+        give(bob, 30)
+        first = self.adjust(bob, -100)
+        self.adjust(bob, -50)
+        give(bob, 70)
+
+        reverse(first)
+
+        bob.refresh_from_db()
+        assert bob.balance - bob.debt == 50
+
+    def test_works_where_nothing_was_taken(self, bob: Account) -> None:
+        owed = self.adjust(bob, -50)
+
+        assert (reverse(owed).debt, Account.objects.get().debt) == (-50, 0)
+
+    def test_is_known_by_its_reference(self, bob: Account) -> None:
+        first = self.adjust(bob, -50, reference_type="case", reference_id="c-1")
+
+        assert self.adjust(bob, -50, reference_type="case", reference_id="c-1").id == first.id
+
+
+class TestAReversalOfARefund:
+    def test_of_a_reversed_spend_is_refused(self, alice: Account) -> None:
+        spent = spend(alice, 5)
+        back = corrections.refund_transaction(transaction=spent.id, amount=Decimal(2), memo=memo())
+        reverse(spent)
+
+        with pytest.raises(refusals.AlreadyReversed):
+            reverse(back)
+
+    def test_takes_each_lots_own_part(self, bob: Account) -> None:
+        one, two = give(bob, 5, priority=1), give(bob, 50, priority=2)
+        back = corrections.refund_transaction(transaction=spend(bob, 10).id, memo=memo())
+
+        assert sorted(reverse(back).draws) == sorted([(one.draws[0][0], -5), (two.draws[0][0], -5)])
+
+
+class TestAReference:
+    """One reference, several movements that could be meant."""
+
+    def test_of_a_reversal_means_one_movement(self, alice: Account) -> None:
+        first, second = spend(alice, 5), spend(alice, 5)
+        case = {"reference_type": "case", "reference_id": "c-1"}
+        undone = corrections.reverse_transaction(transaction=first.id, memo=memo(**case))
+
+        assert corrections.reverse_transaction(transaction=first.id, memo=memo(**case)).id == undone.id
+        with pytest.raises(refusals.ReferenceConflict):
+            corrections.reverse_transaction(transaction=second.id, memo=memo(**case))
+
+    @pytest.mark.parametrize("amount", [None, Decimal(5)])
+    def test_of_a_refund_means_one_spend(self, alice: Account, amount: Decimal | None) -> None:
+        first, second = spend(alice, 5), spend(alice, 5)
+        case = memo(reference_type="case", reference_id="c-1")
+        back = corrections.refund_transaction(transaction=first.id, amount=amount, memo=case)
+
+        assert corrections.refund_transaction(transaction=first.id, amount=amount, memo=case).id == back.id
+        with pytest.raises(refusals.ReferenceConflict):
+            corrections.refund_transaction(transaction=second.id, amount=amount, memo=case)
+
+    def test_of_a_capture_means_one_hold(self, alice: Account) -> None:
+        first, second = hold(alice, 5), hold(alice, 5)
+        case = memo(reference_type="job", reference_id="j-1")
+        charged, _ = holds.capture_hold(hold=first.id, memo=case)
+
+        assert holds.capture_hold(hold=first.id, memo=case)[0].id == charged.id
+        with pytest.raises(refusals.ReferenceConflict):
+            holds.capture_hold(hold=second.id, memo=case)
+
+    def test_of_a_payment_credits_once_whatever_it_is_called(self, bob: Account) -> None:
+        paid = memo(reference_type="payment", reference_id="p-1")
+        give(bob, 5, because=paid)
+
+        with pytest.raises(refusals.ReferenceConflict):
+            give(bob, 5, GrantCategory.TRIAL, because=paid)
+
+    def test_of_a_trace_charges_once_at_once_or_captured(self, alice: Account) -> None:
+        trace: dict[str, Any] = {"reference_type": "trace", "reference_id": "t-1"}
+        spend(alice, 5, **trace)
+
+        with pytest.raises(refusals.ReferenceConflict):
+            holds.capture_hold(hold=hold(alice, 5).id, memo=memo(**trace))
+
+    def test_of_a_hold_that_ended_holds_nothing_again(self, alice: Account) -> None:
+        job: dict[str, Any] = {"reference_type": "job", "reference_id": "j-1"}
+        holds.release_hold(hold=hold(alice, 5, **job).id)
+
+        with pytest.raises(refusals.HoldClosed):
+            hold(alice, 5, **job)

@@ -71,15 +71,16 @@ class TestASpend:
 
 class TestARefusedSpend:
     def test_explains_the_shortage(self, alice: Account) -> None:
-        soon = datetime(2099, 1, 1, tzinfo=UTC)
+        soon = datetime.now(UTC) + timedelta(days=29)
         lot = give(alice, 20, expires_at=soon)
+        give(alice, 20, expires_at=soon + timedelta(days=2))
 
         with pytest.raises(refusals.InsufficientCredits) as refused:
             spend(alice, 200)
 
         said = refused.value.members
         assert (said["needed"], said["available"], said["balance"], said["held"], said["short"]) == (
-            200, 120, 120, 0, 80,
+            200, 140, 140, 0, 60,
         )  # fmt: skip
         assert said["expiring"] == [{"grant_id": lot.draws[0][0], "amount": 20, "expires_at": soon}]
 

@@ -5,23 +5,28 @@ To it a user never seen has a balance of 0, an empty history, and is short.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from credits import units
 from credits.amounts import number
 from credits.api.calls import memo, perform
-from credits.api.fields import AmountField, MetadataField, OwnerIdField, RequestSerializer, TextField
+from credits.api.fields import AmountField, MetadataField, OwnerIdField, PathIdField, RequestSerializer, TextField
 from credits.api.schema import describe
 from credits.api.shapes import AmountOut
 from credits.api.views.account_reads import whole
 from credits.api.views.base import ApiViewSet
 from credits.models import Account, Scope, Transaction, TransactionKind
 from credits.plan import Movement, Owner
+from credits.plan.lots import check_step
+from credits.refusals import InvalidField
 from credits.services import movements
 from credits.services.locks import read_account
 from credits.services.transfers import transfer_credits
@@ -36,6 +41,14 @@ class UserMoveRequest(RequestSerializer):
     amount = AmountField()
     description = TextField(max_length=500, required=False, allow_blank=True)
     metadata = MetadataField()
+
+    def validate_amount(self, value: Decimal) -> Decimal:
+        """Refuse a part of a credit, also where there is no account to refuse it."""
+        try:
+            check_step(UNIT, units.decimal_places(UNIT), value, "amount")
+        except InvalidField as refusal:
+            raise ValidationError(refusal.detail) from None
+        return value
 
 
 class UserTransferRequest(UserMoveRequest):
@@ -63,6 +76,7 @@ class UserEntryOut(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+PATH_ID = PathIdField()
 MOVE = UserMoveRequest()
 TRANSFER = UserTransferRequest()
 
@@ -76,7 +90,7 @@ class NextAppViewSet(ApiViewSet):
     @describe("Credits of a user", tag=TAG, answer=UserCreditsOut, example={"user_id": USER, "balance": 100})
     def balance(self, request: Request, user_id: str) -> Response:
         """0 for a user never seen."""
-        account = Owner(user_id, UNIT).account
+        account = _owner(user_id).account
         seen = Account.objects.filter(pk=account).exists()
         return Response({"user_id": user_id, "balance": number(read_account(account).balance) if seen else 0})
 
@@ -99,7 +113,7 @@ class NextAppViewSet(ApiViewSet):
     def history(self, request: Request, user_id: str) -> Response:
         """Newest first; amounts are signed."""
         limit = whole(request, "limit", 50, most=500)
-        rows = Transaction.objects.filter(account_id=Owner(user_id, UNIT).account).order_by("-sequence")[:limit]
+        rows = Transaction.objects.filter(account_id=_owner(user_id).account).order_by("-sequence")[:limit]
         return Response([_entry(user_id, row) for row in rows])
 
     @describe(
@@ -114,7 +128,7 @@ class NextAppViewSet(ApiViewSet):
     def add(self, request: Request, user_id: str) -> HttpResponse:
         """Opens the account where there is none."""
         asked = MOVE.read(request.data)
-        owner, why = Owner(user_id, UNIT), memo(request, asked)
+        owner, why = _owner(user_id), memo(request, asked)
         return perform(
             request,
             lambda once: movements.add_credits(
@@ -136,7 +150,7 @@ class NextAppViewSet(ApiViewSet):
     def deduct(self, request: Request, user_id: str) -> HttpResponse:
         """A 402 where credits are short, also for a user never seen."""
         asked = MOVE.read(request.data)
-        owner, why = Owner(user_id, UNIT), memo(request, asked)
+        owner, why = _owner(user_id), memo(request, asked)
         return perform(
             request,
             lambda once: movements.spend_credits(
@@ -158,7 +172,9 @@ class NextAppViewSet(ApiViewSet):
     def transfer(self, request: Request, user_id: str) -> HttpResponse:
         """Both users or neither; the answer's balance is the giver's."""
         asked = TRANSFER.read(request.data)
-        source, target = Owner(user_id, UNIT), Owner(asked["to_user_id"], UNIT)
+        source, target = _owner(user_id), Owner(asked["to_user_id"], UNIT)
+        if source == target:
+            raise ValidationError({"to_user_id": ["A user cannot transfer to itself."]})
         why = memo(request, asked)
         return perform(
             request,
@@ -173,6 +189,11 @@ class NextAppViewSet(ApiViewSet):
             lambda legs: _done(legs[0]),
             status=200,
         )
+
+
+def _owner(user_id: str) -> Owner:
+    """Return a user's account. Raises ValidationError for an id that none could have."""
+    return Owner(PATH_ID.read("user_id", user_id), UNIT)
 
 
 def _done(movement: Movement) -> dict[str, Any]:

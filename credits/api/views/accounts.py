@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from credits import refusals
 from credits.api import examples
-from credits.api.calls import check_unit, for_owner, memo, on_account, perform
+from credits.api.calls import check_unit, for_owner, memo, on_account, perform, require
 from credits.api.pages import AccountPages
 from credits.api.requests import (
     ChangeAccountRequest,
@@ -46,7 +46,7 @@ DIALECT_A_UNIT = "USD"
 class AccountFilter(filters.FilterSet):
     unit = filters.CharFilter(field_name="unit_id")
     status = filters.ChoiceFilter(choices=AccountStatus.choices)
-    external_id = filters.CharFilter()
+    external_id = filters.CharFilter(strip=False)
     email = filters.CharFilter(lookup_expr="iexact")
 
     class Meta:
@@ -94,6 +94,8 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         unit = asked.get("unit") or (DIALECT_A_UNIT if "user_id" in asked else settings.DEFAULT_UNIT)
         check_unit(unit)
         particulars = accounts.Particulars(**{name: asked[name] for name in PARTICULARS if name in asked})
+        if asked.get("initial_balance") or asked.get("overdraft_limit"):
+            require(request, Scope.CREDITS_WRITE)
         return perform(
             request,
             lambda once: accounts.open_account(
@@ -124,6 +126,8 @@ class AccountViewSet(ReadsMixin, MovesMixin):
         """What is not sent stays. Its id and unit never change."""
         asked = CHANGE.read(request.data)
         particulars = accounts.Particulars(**asked)
+        if asked.get("overdraft_limit"):
+            require(request, Scope.CREDITS_WRITE)
         return on_account(
             request,
             external_id,
@@ -190,6 +194,8 @@ class AccountViewSet(ReadsMixin, MovesMixin):
     def close(self, request: Request, external_id: str) -> HttpResponse:
         """For ever. An account with credits left is a 409, unless they are given up with `forfeit`."""
         asked = CLOSE.read(request.data)
+        if asked["forfeit"]:
+            require(request, Scope.CREDITS_ADJUST)
         why = memo(request, {"description": asked.get("description") or "Given up at closing", "reason": "closing"})
         return on_account(
             request,

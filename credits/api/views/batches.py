@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from credits import refusals
 from credits.api import examples
+from credits.api.bodies import MOST_BODY
 from credits.api.calls import caller, check_unit, memo, perform
 from credits.api.requests import BatchItemRequest, BatchRequest
 from credits.api.schema import describe
@@ -38,7 +39,7 @@ class BatchViewSet(ApiViewSet):
 
     serializer_class = BatchOut
     scopes = {"create": Scope.CREDITS_WRITE}
-    max_body = 16 * 1024 * 1024
+    max_body = MOST_BODY
 
     @describe(
         "Post a batch",

@@ -23,6 +23,7 @@ from credits.models import Hold, Scope
 from credits.plan import Owner
 from credits.services import holds
 from credits.services.history import reservation_of
+from credits.services.locks import read_account
 
 CAPTURE = CaptureRequest()
 EXTEND = ExtendRequest()
@@ -43,11 +44,12 @@ class HoldViewSet(ApiViewSet):
 
     @describe("Look at a hold", tag="Holds", answer=HoldOut, example=examples.HOLD)
     def retrieve(self, request: Request, pk: str) -> Response:
-        """As it was last changed."""
+        """As it is now: one whose time is up has timed out, posted or not."""
         row = self.get_queryset().filter(pk=hold_id(pk)).first()
         if row is None:
             raise refusals.UnknownHold("There is no such hold.")
-        return Response(print_hold(reservation_of(row, Owner(row.account.external_id, row.account.unit_id))))
+        held = read_account(row.account_id).holds.get(row.pk)
+        return Response(print_hold(held or reservation_of(row, Owner(row.account.external_id, row.account.unit_id))))
 
     @describe(
         "Capture a hold",

@@ -29,7 +29,7 @@ REVERSE = ReverseRequest()
 
 
 class TransactionFilter(filters.FilterSet):
-    account = filters.CharFilter(method="of_owner", label="The owner's external_id.")
+    account = filters.CharFilter(method="of_owner", strip=False, label="The owner's external_id.")
     unit = filters.CharFilter(field_name="account__unit_id")
     kind = filters.MultipleChoiceFilter(choices=TransactionKind.choices)
     feature = filters.CharFilter()
@@ -65,6 +65,8 @@ class TransactionViewSet(ApiViewSet):
     @describe("List transactions", tag="Transactions", answer=TransactionOut(many=True), example=examples.TRANSACTION)
     def list(self, request: Request) -> Response:
         """Newest first, over all accounts or one."""
+        if request.query_params.get("account") == "":
+            raise refusals.InvalidField("account", "Name an account, or leave the filter out.")
         return self.answer_page(self.filter_queryset(self.get_queryset()), lambda row: print_movement(seen(row)))
 
     @describe("Look at a transaction", tag="Transactions", answer=TransactionOut, example=examples.TRANSACTION)
