@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Upper
 
@@ -44,6 +47,20 @@ def statement(
     if until is not None:
         rows = rows.filter(recorded_at__lt=until)
     return rows.order_by("sequence")
+
+
+def owners_of(external_ids: Iterable[str]) -> dict[str, Owner]:
+    """Return the account that is meant for each owner where no unit is named.
+
+    The one in the service's own unit; where there is none but one in another unit, that one.
+    """
+    owners = {external_id: Owner(external_id, settings.DEFAULT_UNIT) for external_id in external_ids}
+    accounts = {owner.account: external_id for external_id, owner in owners.items()}
+    there = set(Account.objects.filter(pk__in=accounts).values_list("pk", flat=True))
+    for account in accounts.keys() - there:
+        with suppress(refusals.Refusal):
+            owners[accounts[account]] = owner_of(accounts[account])
+    return owners
 
 
 def owner_of(external_id: str) -> Owner:

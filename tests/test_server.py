@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx
 from django.db import connection
 
@@ -23,3 +25,21 @@ def test_connections_that_died_are_noticed_before_they_are_used(server: str) -> 
                     " WHERE application_name = 'florin' AND pid <> pg_backend_pid() AND datname = current_database()"
                 )
                 assert cursor.fetchone() != (0,)
+
+
+def test_a_body_in_chunks_is_read(server: str) -> None:
+    """A server that does not say a body's length must not make it none: here a part would be captured as the whole."""
+    make_account(external_id="alice", balance=100)
+    _, key = create_api_key(name="web", scopes=Scope.values)
+
+    def in_chunks(text: bytes) -> Iterator[bytes]:
+        yield text[:5]
+        yield text[5:]
+
+    with httpx.Client(base_url=server, headers={"X-API-Key": key, "Content-Type": "application/json"}) as client:
+        held = client.post("/api/v1/accounts/alice/holds", content=in_chunks(b'{"amount": 50}')).json()["id"]
+        captured = client.post(f"/api/v1/holds/{held}/capture", content=in_chunks(b'{"amount": 1}')).json()
+        assert (captured["transaction"]["amount"], captured["hold"]["remaining"]) == (-1, 49)
+        too_large = client.post("/api/v1/accounts/alice/debits", content=in_chunks(b" " * 2_000_000))
+        assert too_large.status_code == 413
+        assert client.post(f"/api/v1/holds/{held}/release").status_code == 200

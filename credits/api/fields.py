@@ -23,10 +23,10 @@ MAX_METADATA_DEPTH = 8
 MAX_DIGITS = 40
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 # The last words of addresses below an account: an id may not end as an address does, or its account would be another's.
-LAST_WORDS = frozenset(
-    ("balance", "statement", "grants", "holds", "debits", "topups", "adjustments", "freeze", "unfreeze", "close")
-    + ("history", "add", "deduct", "transfer")
-)
+LAST_WORDS = {
+    *("balance", "statement", "grants", "holds", "debits", "topups", "adjustments", "freeze", "unfreeze", "close"),
+    *("history", "add", "deduct", "transfer"),
+}
 
 
 @extend_schema_field({"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": int(MAX_AMOUNT)})

@@ -160,10 +160,62 @@ class TransferRequest(UnitMixin, MemoMixin):
     amount = AmountField()
 
 
+class OnAccount(UnitMixin):
+    account = OwnerIdField(help_text="Whose account.")
+
+
+class DebitItem(OnAccount, DebitRequest):
+    pass
+
+
+class TopupItem(OnAccount, TopupRequest):
+    pass
+
+
+class AdjustmentItem(OnAccount, AdjustmentRequest):
+    pass
+
+
+class TransferItem(OnAccount, MemoMixin):
+    target = OwnerIdField(help_text="Who gains, in the same unit.")
+    amount = AmountField()
+
+
+class HoldItem(OnAccount, HoldRequest):
+    pass
+
+
+class CaptureItem(CaptureRequest):
+    type = serializers.CharField(required=False)
+    hold_id = serializers.UUIDField(help_text="Which hold.")
+
+
+class ReleaseItem(RequestSerializer):
+    hold_id = serializers.UUIDField(help_text="Which hold.")
+
+
+class RefundItem(RefundRequest):
+    type = serializers.CharField(required=False)
+    transaction_id = serializers.UUIDField(help_text="Which spend.")
+
+
+# What an item of a batch may say, by its type: what the same request alone may say, and whom or what it is about.
+ITEMS: dict[str, RequestSerializer] = {
+    "debit": DebitItem(),
+    "topup": TopupItem(),
+    "adjustment": AdjustmentItem(),
+    "transfer": TransferItem(),
+    "hold": HoldItem(),
+    "capture": CaptureItem(),
+    "release": ReleaseItem(),
+    "refund": RefundItem(),
+}
+
+
 class BatchItemRequest(UnitMixin, MemoMixin, TermsMixin):
-    type = serializers.ChoiceField(
-        ["debit", "topup", "adjustment", "transfer", "hold", "capture", "release", "refund"], help_text="What to do."
-    )
+    """All that items may say, for the schema. Each type takes what the same request alone takes."""
+
+    type = serializers.ChoiceField(list(ITEMS), help_text="What to do.")
     account = OwnerIdField(required=False, help_text="Whose account (debit, topup, adjustment, transfer, hold).")
     target = OwnerIdField(required=False, help_text="Who gains (transfer).")
     hold_id = serializers.UUIDField(required=False, help_text="Which hold (capture, release).")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from credits.models import Account, IdempotencyRecord
 from credits.services import accounts
 from tests.books import Books
 from tests.conftest import Api
-from tests.factories import memo
+from tests.factories import hold, make_account, memo
 
 DEBITS = "/api/v1/accounts/alice@example.com/debits"
 
@@ -229,3 +233,135 @@ def test_a_shortage_says_all_there_is_to_say(api: Api, alice: Account) -> None:
     assert (said["type"], said["status"], said["code"]) == ("/problems/insufficient_credits", 402, said["code"])
     # The hold reserves the lot that would be drawn first: the one that expires.
     assert said["expiring"] == []
+
+
+class TestWhatAnAttackFound:
+    @pytest.mark.parametrize("position", ["p=abc", "p=%00", "p=", "o=x&p=1"])
+    @pytest.mark.parametrize(
+        "path",
+        ["accounts", "transactions", "transactions?account=bob", "accounts/bob/grants", "accounts/bob/holds"],
+    )
+    def test_a_tampered_cursor_is_no_server_error(self, api: Api, bob: Account, path: str, position: str) -> None:
+        cursor = base64.b64encode(position.encode()).decode()
+
+        answer = api.get(f"/api/v1/{path}{'&' if '?' in path else '?'}cursor={cursor}")
+
+        assert answer.status_code in {200, 400, 404}
+
+    def test_a_long_email_is_named(self, api: Api, bob: Account) -> None:
+        email = "x" * 64 + "@" + ".".join(["y" * 60] * 4) + ".example"
+        opened = api.post("/api/v1/accounts", {"external_id": "x", "email": email})
+        changed = api.patch("/api/v1/accounts/bob", {"email": email})
+
+        assert [each.status_code for each in (opened, changed)] == [400, 400]
+
+    @pytest.mark.parametrize("user_id", ["x" * 300, "a%00b"])
+    def test_an_id_in_an_address_is_named(self, api: Api, user_id: str) -> None:
+        answers = [api.post(f"/api/credits/{user_id}/{verb}", {"amount": 1}) for verb in ("add", "deduct")]
+        answers.append(api.get(f"/api/credits/{user_id}/balance"))
+
+        assert [(each.status_code, list(each.json()["errors"])) for each in answers] == [(400, ["user_id"])] * 3
+
+    @pytest.mark.parametrize("external_id", ["acme/", "x/balance", "/", "a/b/close"])
+    def test_an_id_that_reads_like_an_address_is_refused(self, api: Api, external_id: str) -> None:
+        assert api.post("/api/v1/accounts", {"external_id": external_id}).status_code == 400
+
+    def test_a_misspelt_amount_is_not_taken_for_none(self, api: Api, alice: Account) -> None:
+        held = api.post("/api/v1/accounts/alice@example.com/holds", {"amount": 50}).json()["id"]
+        spent = api.post(DEBITS, {"amount": 5}).json()["id"]
+
+        for path in (f"/api/v1/holds/{held}/capture", f"/api/v1/transactions/{spent}/refund"):
+            answer = api.post(path, {"amout": 1})
+            assert (answer.status_code, list(answer.json()["errors"])) == (400, ["amout"])
+
+    def test_a_name_said_twice_is_refused(self, api: Api, alice: Account) -> None:
+        assert api.post(DEBITS, b'{"amount": 1, "amount": 2}').status_code == 400
+
+    @pytest.mark.parametrize("body", ['{"amount": 1}'.encode("utf-16"), b'\xef\xbb\xbf{"amount": 1}'])
+    def test_another_encoding_is_refused(self, api: Api, alice: Account, body: bytes) -> None:
+        assert api.post(DEBITS, body).status_code == 400
+
+    @pytest.mark.parametrize("amount", ["1_0", "\uff11", " 1 ", "0x1", "1e"])
+    def test_text_that_only_python_takes_for_a_number_is_refused(self, api: Api, alice: Account, amount: str) -> None:
+        assert api.post(DEBITS, {"amount": amount}).status_code == 400
+
+    def test_an_expiry_needs_its_zone(self, api: Api, alice: Account) -> None:
+        body = {"amount": 1, "expires_at": "2099-01-01T00:00:00"}
+
+        answer = api.post("/api/v1/accounts/alice@example.com/topups", body)
+
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["expires_at"])
+
+    def test_a_blank_filter_is_not_taken_for_none(self, api: Api, alice: Account) -> None:
+        assert api.get("/api/v1/transactions?account=%20").json()["results"] == []
+        assert api.get("/api/v1/transactions?account=").status_code == 400
+
+    def test_minting_and_giving_up_credits_need_their_scopes(self, alice: Account) -> None:
+        opener = Api("accounts:write", name="opener")
+
+        for body in ({"initial_balance": 5}, {"overdraft_limit": 5}):
+            assert opener.post("/api/v1/accounts", {"external_id": "x", **body}).status_code == 403
+        assert opener.patch("/api/v1/accounts/alice@example.com", {"overdraft_limit": 5}).status_code == 403
+        assert opener.post("/api/v1/accounts/alice@example.com/close", {"forfeit": True}).status_code == 403
+        assert opener.post("/api/v1/accounts", {"external_id": "x", "initial_balance": 0}).status_code == 201
+
+    def test_a_part_of_a_credit_is_a_400_for_a_user_never_seen(self, api: Api) -> None:
+        answer = api.post("/api/credits/nobody/deduct", {"amount": 1.5})
+
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["amount"])
+
+    def test_fields_are_named_as_they_were_sent(self, api: Api, alice: Account) -> None:
+        held = api.post("/api/v1/accounts/alice@example.com/holds", {"amount": 5, "ttl_seconds": 600}).json()["id"]
+        me = "alice@example.com"
+        for path, body, field in [
+            (f"/api/v1/holds/{held}/extend", {"ttl_seconds": 1}, "ttl_seconds"),
+            ("/api/v1/transfers", {"source": me, "target": me, "amount": 1}, "target"),
+            (f"/api/credits/{me}/transfer", {"to_user_id": me, "amount": 1}, "to_user_id"),
+            ("/api/v1/credits/consume", {"tenant_id": me, "amount": 1, "idempotency_key": "a b"}, "idempotency_key"),
+        ]:
+            answer = api.post(path, body)
+            assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+
+    def test_a_limit_lowered_beside_a_hold_that_timed_out_is_settled_first(self, api: Api) -> None:
+        past = timezone.now() - timedelta(hours=2)
+        carl = make_account(external_id="carl", overdraft_limit=Decimal(100), at=past)
+        hold(carl, 50, at=past, lasting=timedelta(hours=1))
+
+        assert api.patch("/api/v1/accounts/carl", {"overdraft_limit": 0}).status_code == 200
+
+    def test_a_hold_whose_time_is_up_reads_so(self, api: Api) -> None:
+        past = timezone.now() - timedelta(hours=2)
+        held = hold(make_account(external_id="carl", balance=50, at=past), 50, at=past, lasting=timedelta(hours=1))
+
+        assert api.get(f"/api/v1/holds/{held.id}").json()["status"] == "timed_out"
+
+    def test_ten_thousand_movements_of_one_moment_can_be_paged(self, api: Api, alice: Account) -> None:
+        items = [{"type": "topup", "account": "alice@example.com", "amount": 1}] * 2_600
+        api.post("/api/v1/batches", {"items": items})
+
+        seen, path = [], "/api/v1/transactions?account=alice@example.com&limit=500"
+        while path:
+            page = api.get(path).json()
+            seen += [row["sequence"] for row in page["results"]]
+            path = (page["next"] or "").removeprefix("http://testserver")
+
+        assert seen == list(range(2_601, 0, -1))
+
+    def test_an_item_answers_like_the_request_alone(self, api: Api, alice: Account) -> None:
+        make_account(external_id="eve", unit="USD", balance=5)
+        cases: list[tuple[str, str, dict[str, Any]]] = [
+            ("debit", "accounts/eve/debits", {"amount": 1}),
+            ("debit", DEBITS.removeprefix("/api/v1/"), {"amount": 0}),
+            ("debit", DEBITS.removeprefix("/api/v1/"), {"amount": -1e13}),
+            ("debit", DEBITS.removeprefix("/api/v1/"), {"amount": 1, "reason": "whatever", "ttl_seconds": -5}),
+            ("debit", "accounts/nobody/debits", {"amount": 1}),
+        ]
+        for kind, path, body in cases:
+            alone = api.post(f"/api/v1/{path}", body)
+            item = {"type": kind, "account": path.split("/")[1], **body}
+            result = api.post("/api/v1/batches", {"items": [item]}).json()["results"][0]
+            assert result["status"] == alone.status_code
+            if alone.status_code >= 400:
+                assert (result["problem"]["code"], result["problem"].get("errors")) == (
+                    alone.json()["code"], alone.json().get("errors"),
+                )  # fmt: skip

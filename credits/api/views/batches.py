@@ -10,23 +10,21 @@ from django.http import HttpResponse
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from credits import refusals
+from credits import queries, refusals
 from credits.api import examples
 from credits.api.bodies import MOST_BODY
 from credits.api.calls import caller, check_unit, memo, perform
-from credits.api.requests import BatchItemRequest, BatchRequest
+from credits.api.requests import ITEMS, BatchRequest
 from credits.api.schema import describe
 from credits.api.shapes import BatchOut, print_hold, print_movement
 from credits.api.views.account_moves import terms
 from credits.api.views.base import ApiViewSet
 from credits.models import Scope
-from credits.plan import Movement, Owner, Reservation
+from credits.plan import ON_TERMS, Movement, Owner, Reservation
 from credits.plan.state import ZERO
 from credits.services.batch import MOST_ITEMS, Item, Outcome, Verb, post_batch
 
-ITEM = BatchItemRequest()
 ON_ACCOUNT = {Verb.DEBIT, Verb.TOPUP, Verb.ADJUSTMENT, Verb.TRANSFER, Verb.HOLD}
-NEEDS_AMOUNT = ON_ACCOUNT
 SCOPES = {Verb.ADJUSTMENT: Scope.CREDITS_ADJUST, Verb.REFUND: Scope.CREDITS_REFUND}
 
 
@@ -70,58 +68,60 @@ def _read(request: Request) -> tuple[list[Item | refusals.Refusal], bool]:
         raise ValidationError({"items": [f"A batch has at most {MOST_ITEMS} items."]})
     if not isinstance(atomic, bool):
         raise ValidationError({"atomic": ["Must be true or false."]})
-    return [_item(request, row) for row in rows], atomic
+    asked = [_asked(request, row) for row in rows]
+    meant = queries.owners_of(
+        each["account"]
+        for each in asked
+        if isinstance(each, dict) and each["type"] in ON_ACCOUNT and "unit" not in each
+    )
+    return [each if isinstance(each, refusals.Refusal) else _item(request, each, meant) for each in asked], atomic
 
 
-def _item(request: Request, row: Any) -> Item | refusals.Refusal:
-    """Return what a row asks for, or the refusal that it is if it is malformed."""
+def _asked(request: Request, row: Any) -> dict[str, Any] | refusals.Refusal:
+    """Return what a row says, or the refusal that it is if it is malformed or its caller may not ask for it."""
+    kind = str(row.get("type")) if isinstance(row, dict) else ""
+    shape = ITEMS.get(kind)
+    if shape is None:
+        return refusals.InvalidField("type", f"Each item is an object with a type: {', '.join(ITEMS)}.")
+    scope = SCOPES.get(Verb(kind), Scope.CREDITS_WRITE)
+    if scope not in caller(request).scopes:
+        return MissingScope(f"The API key lacks the scope {scope}.")
     try:
-        asked = ITEM.read(row if isinstance(row, dict) else None)
-        verb = Verb(asked["type"])
-        scope = SCOPES.get(verb, Scope.CREDITS_WRITE)
-        if scope not in caller(request).scopes:
-            return MissingScope(f"The API key lacks the scope {scope}.")
-        unit = asked.get("unit", settings.DEFAULT_UNIT)
-        check_unit(unit)
-        _check(verb, asked)
+        return {**shape.read(row), "type": Verb(kind)}
+    except ValidationError as error:
+        errors: Any = error.detail
+        field, said = next(iter(errors.items()))
+        refusal = refusals.InvalidField(field, f"{field}: {said[0]}")
+        refusal.members = {"errors": errors}
+        return refusal
+
+
+def _item(request: Request, asked: dict[str, Any], meant: dict[str, Owner]) -> Item | refusals.Refusal:
+    """Return the item that a row means. ``meant`` names the accounts of owners whose unit was not said."""
+    verb: Verb = asked["type"]
+    try:
+        owner = target = None
+        if verb in ON_ACCOUNT:
+            owner = Owner(asked["account"], asked["unit"]) if "unit" in asked else meant[asked["account"]]
+            check_unit(owner.unit)
+        if verb is Verb.TRANSFER:
+            target = Owner(asked["target"], asked.get("unit", settings.DEFAULT_UNIT))
+            owner = Owner(asked["account"], target.unit)
         return Item(
             verb=verb,
             memo=memo(request, asked),
             amount=asked.get("amount"),
-            account=Owner(asked["account"], unit).account if verb in ON_ACCOUNT else None,
-            target=Owner(asked["target"], unit).account if verb is Verb.TRANSFER else None,
-            answers=asked.get("transaction_id") if verb is Verb.REFUND else asked.get("hold_id"),
-            terms=terms(asked),
+            account=owner.account if owner else None,
+            target=target.account if target else None,
+            answers=asked.get("transaction_id") or asked.get("hold_id"),
+            terms=terms(asked) if verb is Verb.TOPUP else ON_TERMS,
             lasting=timedelta(seconds=asked.get("ttl_seconds", settings.HOLD_SECONDS)),
             abandonment_charge=asked.get("abandonment_charge", ZERO),
-            final=asked["final"],
-            allow_debt=asked["allow_debt"],
+            final=asked.get("final", False),
+            allow_debt=asked.get("allow_debt", False),
         )
-    except ValidationError as error:
-        return _malformed(error)
     except refusals.Refusal as refusal:
         return refusal
-
-
-def _check(verb: Verb, asked: dict[str, Any]) -> None:
-    """Require what this kind of item cannot do without."""
-    required = ["account"] if verb in ON_ACCOUNT else ["transaction_id"] if verb is Verb.REFUND else ["hold_id"]
-    required += ["amount"] if verb in NEEDS_AMOUNT else []
-    required += ["target"] if verb is Verb.TRANSFER else []
-    required += ["reason"] if verb is Verb.ADJUSTMENT else []
-    missing = [name for name in required if name not in asked]
-    if missing:
-        raise ValidationError({name: ["This field is required."] for name in missing})
-    if verb is not Verb.ADJUSTMENT and asked.get("amount", 1) <= 0:
-        raise ValidationError({"amount": ["The amount must be greater than zero."]})
-
-
-def _malformed(error: ValidationError) -> refusals.Refusal:
-    errors: Any = error.detail if isinstance(error.detail, dict) else {"item": error.detail}
-    field, said = next(iter(errors.items()))
-    refusal = refusals.InvalidField(field, f"{field}: {said[0]}")
-    refusal.members = {"errors": errors}
-    return refusal
 
 
 def _print(items: list[Item | refusals.Refusal], outcomes: list[Outcome]) -> dict[str, Any]:
