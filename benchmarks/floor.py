@@ -41,13 +41,14 @@ VARYING = {
         "balance_before": ":balance",
         "balance_after": ":after",
         "recorded_at": ":at",
+        "head": ":head",
     },
     "lot": {"id": ":id", "remaining": ":after"},
     "account": {"id": ":id", "balance": ":after", "sequence": ":next", "version": ":version"},
 }
 # Which table a row is of: the column that only it has. The answer that is kept has none of them.
 MARKS = {"account_id": "transaction", "remaining": "lot", "version": "account"}
-TEXT = {"id", "account_id", "recorded_at"}
+TEXT = {"id", "account_id", "recorded_at", "head"}
 
 
 class FloorError(Exception):

@@ -62,7 +62,7 @@ def reading_sql(*, one: bool, with_key: bool, locked: bool) -> str:
         key = "(SELECT json_build_array(k.fingerprint, k.status, k.body) FROM credits_answers(a.id, %s, %s) k)::text"
     return f"""
         SELECT a.id, a.external_id, a.unit_id, a.status, a.balance, a.held, a.overdraft_limit, a.debt, a.sequence,
-            a.version, encode(a.head_hash, 'hex'), a.next_due_at, m.at,
+            a.version, encode(a.head_hash, 'hex') AS head, a.next_due_at, m.at,
             (SELECT json_agg(json_build_array({LOT})) FROM {lots})::text,
             {key}
         FROM ({accounts_sql(one=one, locked=locked)}) AS a ({", ".join(COLUMNS)})

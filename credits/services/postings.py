@@ -50,6 +50,8 @@ TRANSACTION = {
     "recorded_at": "timestamptz",
     **MEMO,
 }
+# The hash that the first of an account's new transactions follows.
+HEAD = {"head": "text"}
 NEW_LOT = {
     "id": "uuid",
     "account_id": "uuid",
@@ -164,10 +166,9 @@ def _clause(name: str, *, single: bool, moves: bool) -> str:
         + {
             "transactions": f"""
             INSERT INTO credits_transaction ({names}, hash)
-            SELECT {names}, credits_chain(head.head_hash, credits_transaction_bytes({names}))
+            SELECT {names}, credits_chain(decode(x.head, 'hex'), credits_transaction_bytes({names}))
                 OVER (PARTITION BY x.account_id ORDER BY x.sequence)
-            FROM {_rows(TRANSACTION, single=single)}
-            JOIN (SELECT id AS head_id, head_hash FROM credits_account) head ON head.head_id = x.account_id
+            FROM {_rows(TRANSACTION | HEAD, single=single)}
             RETURNING account_id, sequence, hash, recorded_at""",
             "new_lots": _insert("credits_grant", NEW_LOT, single=single),
             "lots": f"""
@@ -230,6 +231,7 @@ def _transaction(row: Movement, sheet: Sheet) -> Row:
         "hold_id": row.hold_id,
         "recorded_at": row.recorded_at,
         **_memo(row.memo),
+        "head": sheet.head_hash if row is sheet.movements[0] else None,
     }
 
 
