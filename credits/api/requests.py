@@ -69,7 +69,7 @@ class ChangeAccountRequest(RequestSerializer):
     name = TextField(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
     overdraft_limit = ZeroOrMoreField(required=False)
-    low_balance_threshold = ZeroOrMoreField(required=False)
+    low_balance_threshold = ZeroOrMoreField(required=False, allow_null=True, help_text="Null warns no more.")
     time_zone = TextField(max_length=64, required=False)
     metadata = MetadataField()
 

@@ -26,7 +26,10 @@ from credits.services.postings import post
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """What an account is opened or changed with. None leaves a value as it is, or at its default."""
+    """What an account is opened or changed with. None leaves a value as it is, or at its default.
+
+    ``cleared`` names those that are to be None.
+    """
 
     name: str | None = None
     email: str | None = None
@@ -34,11 +37,12 @@ class Particulars:
     low_balance_threshold: Decimal | None = None
     time_zone: str | None = None
     metadata: dict[str, Any] | None = None
+    cleared: frozenset[str] = frozenset()
 
     def given(self) -> dict[str, Any]:
-        """Return the values that were given, by field."""
-        values = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in values.items() if value is not None}
+        """Return the values that were given, by field, and None for those that are cleared."""
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "cleared"}
+        return {name: value for name, value in values.items() if value is not None or name in self.cleared}
 
 
 NOTHING = Particulars()

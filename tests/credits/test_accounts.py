@@ -51,6 +51,12 @@ class TestChanging:
         alice.refresh_from_db()
         assert (alice.name, alice.email, alice.metadata, alice.balance) == ("Alice", "a@example.com", {"a": 1}, 100)
 
+    def test_clears_what_is_named(self, database: None) -> None:
+        carl = make_account(external_id="carl", low_balance_threshold=Decimal(5))
+
+        cleared = accounts.Particulars(cleared=frozenset({"low_balance_threshold"}))
+        assert accounts.change_account(account=carl.pk, particulars=cleared).low_balance_threshold is None
+
     def test_may_not_lower_an_overdraft_that_is_used(self, database: None) -> None:
         carl = make_account(external_id="carl", overdraft_limit=Decimal(50))
         spend(carl, 40)

@@ -125,7 +125,8 @@ class AccountViewSet(ReadsMixin, MovesMixin):
     def partial_update(self, request: Request, external_id: str) -> HttpResponse:
         """What is not sent stays. Its id and unit never change."""
         asked = CHANGE.read(request.data)
-        particulars = accounts.Particulars(**asked)
+        cleared = frozenset(name for name, value in asked.items() if value is None)
+        particulars = accounts.Particulars(**asked, cleared=cleared)
         if asked.get("overdraft_limit"):
             require(request, Scope.CREDITS_WRITE)
         return on_account(
