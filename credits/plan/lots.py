@@ -6,7 +6,7 @@ item of a batch leaves the sheet as it was.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import nsmallest
 from uuid import UUID
@@ -181,12 +181,21 @@ def move(
     return movement
 
 
-def collect_debt(sheet: Sheet, lots: list[Lot], memo: Memo) -> None:
-    """Let the lots that just came in repay the account's debt, before anything else is drawn on them."""
-    free = sum((lot.free for lot in lots), ZERO)
-    owed = min(sheet.debt, free, max(sheet.balance - sheet.held, ZERO))
+def collect_debt(
+    sheet: Sheet, lots: list[Lot], memo: Memo, *, most: Decimal | None = None, moment: datetime | None = None
+) -> None:
+    """Let credits that came in or came free repay the account's debt, before anything else is drawn on them.
+
+    Takes from these lots only, no more than ``most``, and nothing of a lot that had lapsed by ``moment`` (now): what
+    could not be spent can not repay either.
+    """
+    if not sheet.debt:
+        return
+    able = [lot for lot in lots if not lot.lapsed(moment or sheet.at)]
+    free = sum((lot.free for lot in able), ZERO)
+    owed = min(sheet.debt, free, max(sheet.balance - sheet.held, ZERO), sheet.debt if most is None else most)
     if owed > 0:
-        draws, _ = take(sheet, owed, lots=lots)
+        draws, _ = take(sheet, owed, lots=able)
         repays = Memo(
             memo.actor,
             description="Repays credits that were taken back after they were spent",
@@ -219,7 +228,7 @@ def known(
     if not same or amount not in (None, asked):
         raise refusals.ReferenceConflict(
             f"{memo.reference_type or 'Reference'} {memo.reference_id} caused another movement"
-            f" before: a {earlier.kind} of {say(asked)}.",
+            f" before: a {earlier.kind} of {say(abs(asked))}.",
             transaction_id=earlier.id,
         )
     return earlier

@@ -146,14 +146,15 @@ def _charge(sheet: Sheet, held: Reservation, amount: Decimal, memo: Memo) -> Mov
 
 
 def _close(sheet: Sheet, held: Reservation, status: str) -> None:
-    sheet.held -= held.remaining
-    freed = _unreserve(sheet, held, held.remaining)
+    freed = held.remaining
+    sheet.held -= freed
+    _unreserve(sheet, held, freed)
     held.status = status
     held.closed_at = sheet.at
     held.changed = sheet.touched = True
-    # What lapsed meanwhile goes first: it may not repay a debt that it could not have been spent for.
-    lots = [sheet.lots_by_id[lot_id] for lot_id, _ in freed]
-    collect_debt(sheet, [lot for lot in lots if not lot.lapsed(sheet.at)], Memo(SYSTEM))
+    # One that timed out let go when its time was up, however late that is settled.
+    moment = min(held.expires_at, sheet.at)
+    collect_debt(sheet, list(sheet.lots), Memo(SYSTEM), most=freed, moment=moment)
 
 
 def _unreserve(sheet: Sheet, held: Reservation, amount: Decimal) -> Draws:

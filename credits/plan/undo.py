@@ -19,7 +19,7 @@ from credits.plan.lots import (
     move,
     short,
 )
-from credits.plan.state import ZERO, Draws, Memo, Movement, Posted, Sheet
+from credits.plan.state import ZERO, Draws, Lot, Memo, Movement, Posted, Sheet
 
 SPENDS = {TransactionKind.USAGE, TransactionKind.CAPTURE}
 Leg = tuple[Sheet, Posted]
@@ -48,9 +48,9 @@ def refund(sheet: Sheet, spent: Posted, amount: Decimal | None, memo: Memo) -> M
     check_not_closed(sheet)
     check_room(sheet, amount)
     draws = give_back(sheet, amount, original.draws, spent.by_lot)
-    _remember(spent, draws, amount)
     movement = move(sheet, TransactionKind.REFUND, amount, Counterparty.USAGE, draws, memo, parent_id=original.id)
-    collect_debt(sheet, [sheet.lots_by_id[lot_id] for lot_id, _ in draws], memo)
+    _remember(spent, movement.draws, amount)
+    collect_debt(sheet, _lots_of(sheet, draws), memo)
     return movement
 
 
@@ -74,6 +74,8 @@ def reverse(
         raise refusals.AlreadyReversed("The spend that this refunds was reversed before.")
     check_not_closed(sheet)
     if original.kind == TransactionKind.TRANSFER:
+        if allow_debt:
+            raise refusals.InvalidField("allow_debt", "A transfer is undone on both sides or not at all.")
         return _reverse_transfer((sheet, posted), other_leg, memo)
     if original.amount < 0 or original.debt > 0:
         # What was owed and has been repaid since is given back; what is still owed is forgiven.
@@ -100,7 +102,7 @@ def _undo_loss(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo, *, for
     original = posted.movement
     draws = give_back(sheet, amount, original.draws, posted.by_lot)
     posted.reversed = True
-    return move(
+    movement = move(
         sheet,
         TransactionKind.REVERSAL,
         amount,
@@ -110,12 +112,19 @@ def _undo_loss(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo, *, for
         debt=-forgiven,
         parent_id=original.id,
     )
+    collect_debt(sheet, _lots_of(sheet, draws), memo)
+    return movement
 
 
 def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) -> Movement:
     original = posted.movement
     there = _still_there(sheet, original)
-    takeable = min(sum((part for _, part in there), ZERO), max(sheet.available, ZERO), original.amount)
+    if original.kind == TransactionKind.REFUND:
+        # The spend stands again, and is paid like one: what the refund gave to an overdraft is in no lot to be found.
+        given = {lot_id for lot_id, _ in there}
+        there += [(lot.id, lot.free) for lot in sheet.lots if lot.id not in given]
+    payable = max(sheet.balance - sheet.held, ZERO)
+    takeable = min(sum((part for _, part in there), ZERO), payable, original.amount)
     if takeable < original.amount and not allow_debt:
         raise short(
             sheet,
@@ -144,6 +153,10 @@ def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) ->
         debt=owed,
         parent_id=original.id,
     )
+
+
+def _lots_of(sheet: Sheet, draws: Draws) -> list[Lot]:
+    return [sheet.lots_by_id[lot_id] for lot_id, _ in draws]
 
 
 def _still_there(sheet: Sheet, original: Movement) -> Draws:

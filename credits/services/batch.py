@@ -79,21 +79,26 @@ class Room:
         """Return an account's sheet. Raises UnknownAccount."""
         if account is None:
             raise refusals.InvalidField("account", "This field is required.")
-        return known(self.sheets, account)
+        return self._settled(known(self.sheets, account))
+
+    def _settled(self, sheet: Sheet) -> Sheet:
+        """Settle what an earlier item has made due: alone, this item would have come to a settled account."""
+        plan.settle(sheet)
+        return sheet
 
     def hold(self, item: Item) -> tuple[Sheet, Reservation]:
         """Return the hold an item answers, with its account. Raises UnknownHold."""
         held = self.holds.get(item.answers) if item.answers else None
         if held is None:
             raise refusals.UnknownHold("There is no such hold.")
-        return self.sheets[held.owner.account], held
+        return self._settled(self.sheets[held.owner.account]), held
 
     def spent(self, item: Item) -> tuple[Sheet, plan.Posted]:
         """Return the movement an item answers, with its account. Raises UnknownTransaction."""
         posted = self.posted.get(item.answers) if item.answers else None
         if posted is None:
             raise refusals.UnknownTransaction("There is no such transaction.")
-        return self.sheets[posted.movement.owner.account], posted
+        return self._settled(self.sheets[posted.movement.owner.account]), posted
 
 
 @money

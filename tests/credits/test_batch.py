@@ -11,7 +11,7 @@ import pytest
 from credits import refusals
 from credits.models import Account, Grant, GrantCategory, Hold, Transaction
 from credits.plan import LotTerms, Movement, Reservation
-from credits.services import corrections, expiry, holds, movements
+from credits.services import accounts, corrections, expiry, holds, movements
 from credits.services.batch import BatchRefused, Item, Outcome, Verb, post_batch
 from credits.services.transfers import transfer_credits
 from tests.books import Books
@@ -224,3 +224,26 @@ class TestABatchAndOneByOne:
             list(Hold.objects.filter(account__in=ids).order_by("account__external_id", "id").values_list(
                 "amount", "captured", "status")),
         ]  # fmt: skip
+
+
+class TestABatchOfWhatIsHardToTell:
+    def test_of_two_part_refunds_of_an_overdraft_remembers_the_first(self, database: None) -> None:
+        carl = make_account(external_id="carl", overdraft_limit=Decimal(4))
+        lot = give(carl, 6, expires_at=NOW)
+        spent = spend(carl, 10)
+
+        post_batch(items=[item(Verb.REFUND, answers=spent.id, amount=5)] * 2)
+
+        assert list(Grant.objects.values_list("pk", "remaining")) == [(lot.draws[0][0], 6)]
+
+    def test_settles_what_an_earlier_item_made_due(self, database: None) -> None:
+        """A lapsed lot that an overdraft hold needed is free of it once other credits have come in."""
+        carl = make_account(external_id="carl", overdraft_limit=Decimal(10))
+        hold(carl, 10, lasting=timedelta(days=36500))
+        give(carl, 8, expires_at=NOW)
+        accounts.change_account(account=carl.pk, particulars=accounts.Particulars(overdraft_limit=Decimal(2)))
+
+        _, debit = post_batch(items=[item(Verb.TOPUP, carl, 8), item(Verb.DEBIT, carl, 8)], at=NOW)
+
+        assert told(debit)[0] == "insufficient_credits"
+        assert Transaction.objects.filter(kind="expiry").count() == 1
