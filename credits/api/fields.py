@@ -10,10 +10,12 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.timezone import is_naive
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from credits.amounts import plain
 from credits.models.fields import MAX_AMOUNT
@@ -99,15 +101,22 @@ class ZeroOrMoreField(AmountField):
 class TextField(serializers.CharField):
     """Text kept as it was sent. NUL and lone surrogates are refused, as PostgreSQL cannot keep them."""
 
+    default_error_messages = {"unstorable": "Text may hold no NUL and no lone surrogate."}
+
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:
         kwargs.setdefault("trim_whitespace", False)
         super().__init__(max_length=max_length, **kwargs)
+        # What these two look for one character at a time is told at once below; a batch has 20,000 texts.
+        told_below = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
+        self.validators = [each for each in self.validators if not isinstance(each, told_below)]
 
     def to_internal_value(self, data: Any) -> str:
         """Return the text. A number is not taken for one."""
         if not isinstance(data, str):
             self.fail("invalid")
-        return str(super().to_internal_value(data))
+        if not _storable(data):
+            self.fail("unstorable")
+        return data
 
 
 class OwnerIdField(TextField):
