@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 from config import env, unfold
@@ -159,6 +160,11 @@ UNFOLD = unfold.UNFOLD
 DEFAULT_UNIT = env.text("DEFAULT_UNIT", "credits")
 # Requests a minute for a key that has no limit of its own; 0 is no limit.
 RATE_LIMIT_PER_MINUTE = env.whole("RATE_LIMIT_PER_MINUTE", 0)
+# What becomes of use that has no price: refused, or charged provisionally until there is one.
+UNPRICED_USAGE = env.text("UNPRICED_USAGE", "refuse", choices=("refuse", "quarantine"))
+UNPRICED_CHARGE = Decimal(env.whole("UNPRICED_CHARGE", 1, least=1))
+# What is charged of a priced hold that nobody comes back for, in percent of its worst case.
+ABANDONED_USAGE_PERCENT = env.whole("ABANDONED_USAGE_PERCENT", 100, most=100)
 # How long a hold lasts when its caller does not say, and at the most.
 HOLD_SECONDS = env.whole("HOLD_SECONDS", 900, least=1)
 HOLD_SECONDS_MAX = env.whole("HOLD_SECONDS_MAX", 30 * 24 * 3600, least=1)

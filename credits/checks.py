@@ -116,7 +116,8 @@ TERMS = Check(
     FROM credits_account a
     JOIN (SELECT account_id, min(due) AS due
           FROM (SELECT account_id, expires_at AS due FROM credits_grant WHERE remaining > held
-                UNION ALL SELECT account_id, expires_at FROM credits_hold WHERE status = 'open') dues
+                UNION ALL SELECT account_id, expires_at FROM credits_hold WHERE status = 'open'
+                UNION ALL SELECT account_id, next_at FROM credits_allotment) dues
           WHERE due IS NOT NULL GROUP BY account_id) d ON d.account_id = a.id
     WHERE a.next_due_at IS NULL OR a.next_due_at > d.due
     """,
@@ -213,11 +214,81 @@ HASHES = Check(
     FROM (SELECT account_id, sequence, hash,
                  credits_link(lag(hash, 1, ''::bytea) OVER (PARTITION BY account_id ORDER BY sequence),
                               credits_transaction_bytes(id, account_id, sequence, kind, amount, balance_before,
-                                  balance_after, debt, counterparty, draws, parent_id, hold_id, recorded_at, feature,
+                                  balance_after, debt, counterparty, draws, parent_id, hold_id, price_id, quantity,
+                                  usage, day, recorded_at, feature,
                                   description, reason, reference_type, reference_id, metadata, actor_kind, actor_id,
                                   actor_name, request_id)) AS told
           FROM credits_transaction) linked
     WHERE hash IS DISTINCT FROM told
     """,
 )
-CHECKS = [HEADS, SEQUENCES, BALANCES, LOTS, TERMS, COVERED, HOLDS, OWNERS, SUM_ZERO, TRANSFERS, REFUNDS, HASHES]
+QUOTAS = Check(
+    "quotas",
+    "what a quota counts as used is what its window's charges took, less what was given back of them",
+    """
+    SELECT format('account %s: %s %s %s used, its window''s movements took %s',
+                  q.account_id, coalesce(nullif(q.feature, ''), 'all'), q.period, q.used, coalesce(t.taken, 0))
+    FROM credits_quota q
+    CROSS JOIN LATERAL (
+        SELECT sum(CASE WHEN t.kind IN ('usage', 'capture')
+                        THEN CASE q.measure WHEN 'credits' THEN t.debt - t.amount ELSE t.quantity END
+                        ELSE -CASE q.measure WHEN 'credits' THEN t.amount - t.debt ELSE t.quantity END END) AS taken
+        FROM credits_transaction t LEFT JOIN credits_transaction p ON p.id = t.parent_id
+        WHERE t.account_id = q.account_id AND t.sequence > q.since_sequence
+          AND CASE WHEN t.kind IN ('usage', 'capture') THEN q.feature IN ('', t.feature)
+                   ELSE t.kind IN ('refund', 'reversal') AND p.kind IN ('usage', 'capture')
+                        AND p.sequence > q.since_sequence AND q.feature IN ('', p.feature) END
+    ) t
+    WHERE q.used <> coalesce(t.taken, 0)
+    """,
+)
+TOTALS = Check(
+    "totals",
+    "an account's day totals are its transactions until its mark, summed",
+    """
+    SELECT format('account %s, %s %s %s: totals say %s in %s, transactions %s in %s',
+                  coalesce(d.account_id, t.account_id), coalesce(d.day, t.day), coalesce(d.feature, t.feature), coalesce(d.kind, t.kind),
+                  d.amount, d.movements, t.amount, t.movements)
+    FROM credits_daytotal d
+    FULL JOIN (SELECT t.account_id, t.day, t.feature, t.kind, sum(t.amount) AS amount, sum(t.quantity) AS quantity,
+                      count(*) AS movements
+               FROM credits_transaction t JOIN credits_totalsmark m ON m.account_id = t.account_id
+               WHERE t.sequence <= m.sequence GROUP BY 1, 2, 3, 4) t
+      ON (t.account_id, t.day, t.feature, t.kind) = (d.account_id, d.day, d.feature, d.kind)
+    WHERE (d.amount, d.quantity, d.movements) IS DISTINCT FROM (t.amount, t.quantity, t.movements)
+    UNION ALL
+    SELECT format('account %s: totals until %s, but its last transaction is %s', a.external_id, m.sequence, a.sequence)
+    FROM credits_totalsmark m JOIN credits_account a ON a.id = m.account_id WHERE m.sequence > a.sequence
+    """,
+)
+PRICES = Check(
+    "prices",
+    "a charge is pinned to a price of its feature or model, in its account's unit, that was in force by then",
+    """
+    SELECT format('transaction %s is pinned to price %s of %s', t.id, p.id, coalesce(nullif(p.model, ''), p.feature))
+    FROM credits_transaction t
+    JOIN credits_price p ON p.id = t.price_id
+    JOIN credits_account a ON a.id = t.account_id
+    WHERE p.unit_id <> a.unit_id OR p.effective_at > t.recorded_at OR p.scheme = 'withdrawn'
+       OR (p.feature <> '' AND p.feature <> t.feature) OR t.kind NOT IN ('usage', 'capture')
+    """,
+)
+ALLOTMENTS = Check(
+    "allotments",
+    "an allotment has issued each of its periods up to the next one, once",
+    """
+    SELECT format('allotment %s: %s periods were due to be issued, %s were', o.id, o.next_period - o.first_period
+                  - CASE WHEN o.first_amount = 0 AND o.next_period > o.first_period THEN 1 ELSE 0 END,
+                  coalesce(t.issued, 0))
+    FROM credits_allotment o
+    LEFT JOIN (SELECT split_part(reference_id, ':', 1)::bigint AS allotment, count(*) AS issued FROM credits_transaction
+               WHERE reference_type = 'allotment' AND kind = 'plan' AND reference_id ~ '^[0-9]+:[0-9]+$'
+               GROUP BY 1) t ON t.allotment = o.id
+    WHERE coalesce(t.issued, 0) <> o.next_period - o.first_period
+          - CASE WHEN o.first_amount = 0 AND o.next_period > o.first_period THEN 1 ELSE 0 END
+    """,
+)
+CHECKS = [
+    HEADS, SEQUENCES, BALANCES, LOTS, TERMS, COVERED, HOLDS, OWNERS, SUM_ZERO, TRANSFERS, REFUNDS, HASHES, QUOTAS,
+    TOTALS, PRICES, ALLOTMENTS,
+]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -27,6 +28,8 @@ class Refusal(Exception):  # the word for what it is
     title: ClassVar[str] = "The request was refused."
     # Whether a retry with the same Idempotency-Key gets this same answer. A 400 or 404 is the caller's to mend first.
     stored: ClassVar[bool] = True
+    # After how many seconds the same request may be granted, where that can be told.
+    retry_after: int | None = None
 
     def __init__(self, detail: str, **members: Any) -> None:
         super().__init__(detail)
@@ -100,6 +103,26 @@ class InsufficientCredits(Refusal):
             short=needed - available,
             expiring=[{"grant_id": lot, "amount": free, "expires_at": at} for lot, free, at in expiring],
         )
+
+
+class QuotaExceeded(Refusal):
+    """A hard limit of the account's is used up. It counts anew at ``resets_at``; the same request may be sent then."""
+
+    status, code, title, stored = 429, "quota_exceeded", "The quota is used up.", False
+
+    def __init__(self, detail: str, *, wait: float, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.retry_after = max(ceil(wait), 1)
+
+
+class FeatureNotEnabled(Refusal):
+    status, code, title, stored = 403, "feature_not_enabled", "The feature is not enabled for this account.", False
+
+
+class UnknownPrice(Refusal):
+    """Nothing says what it costs, and nothing is free. Add a price, or let such use be quarantined by setting."""
+
+    status, code, title, stored = 422, "price_not_found", "There is no price for this.", False
 
 
 def empty(needed: Decimal) -> InsufficientCredits:

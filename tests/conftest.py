@@ -29,7 +29,8 @@ from credits.services import keys
 from tests.books import Books, audit, snapshot
 from tests.factories import make_account
 
-TABLES = "credits_account, credits_transaction, credits_grant, credits_hold, credits_idempotencyrecord, credits_apikey"
+# With what refers to them.
+TABLES = "credits_account, credits_idempotencyrecord, credits_apikey, credits_price, credits_feature, credits_allowance"
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from typing import Any
 from factory.base import Factory
 from factory.declarations import Sequence
 
-from credits.models import Account, GrantCategory
-from credits.plan import Actor, LotTerms, Memo, Movement, Owner, Reservation
-from credits.services import accounts, holds, movements
+from credits.models import Account, GrantCategory, Price
+from credits.plan import Actor, LotTerms, Memo, Movement, Owner, Reservation, Usage
+from credits.services import accounts, allowances, holds, movements, prices, usage
 
 TESTER = Actor("key", "0", "tests")
 
@@ -83,3 +83,35 @@ def hold(account: Account, amount: float | Decimal, *, at: datetime | None = Non
         abandonment_charge=charge,
         at=at,
     )
+
+
+def price(subject: str = "ml-analysis", scheme: str = "fixed", *, unit: str = "credits", **terms: Any) -> Price:
+    """Add a price of a feature, or of a model where the subject says ``model:…``. By default 50 a call."""
+    model = subject.removeprefix("model:") if subject.startswith("model:") else ""
+    at, effective_at = terms.pop("at", None), terms.pop("effective_at", None)
+    offer = prices.Offer(
+        unit=unit,
+        scheme=scheme,
+        terms=terms or {"amount": 50},
+        feature="" if model else subject,
+        model=model,
+        effective_at=effective_at,
+    )
+    return prices.add_prices(offers=[offer], actor="tests", at=at)[0]
+
+
+def charge(account: Account, feature: str = "ml-analysis", *, at: datetime | None = None, **use: Any) -> Movement:
+    """Charge a use; ``trace`` makes it once."""
+    trace = use.pop("trace", "")
+    because = memo(reference_type="trace", reference_id=trace) if trace else memo()
+    return usage.charge_usage(account=account.pk, usage=Usage(feature=feature, **use), memo=because, at=at)
+
+
+def allowance(
+    code: str = "pro", features: tuple[str, ...] = (), *limits: allowances.Limit, default: bool = False
+) -> str:
+    """Make an allowance, of unit credits."""
+    made = allowances.add_allowance(code=code, unit="credits", features=features, limits=limits)
+    if default:
+        allowances.make_default(code=code)
+    return made.pk

@@ -36,7 +36,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     headers: dict[str, str] = {}
     if isinstance(error, refusals.Refusal):
         body = error.told()
-        if isinstance(error, refusals.Busy):
+        if error.retry_after is not None:
             headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, exceptions.ValidationError):
         body = _of_validation(error)

@@ -12,12 +12,14 @@ TRANSACTION_BYTES = """
 CREATE FUNCTION credits_transaction_bytes(
     id uuid, account_id uuid, sequence bigint, kind text, amount numeric, balance_before numeric,
     balance_after numeric, debt numeric, counterparty text, draws jsonb, parent_id uuid, hold_id uuid,
+    price_id bigint, quantity numeric, usage jsonb, day date,
     recorded_at timestamptz, feature text, description text, reason text, reference_type text, reference_id text,
     metadata jsonb, actor_kind text, actor_id text, actor_name text, request_id text
 ) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT convert_to(jsonb_build_array(
         id, account_id, sequence, kind, amount, balance_before, balance_after, debt, counterparty, draws, parent_id,
-        hold_id, extract(epoch FROM recorded_at), feature, description, reason, reference_type, reference_id, metadata,
+        hold_id, price_id, quantity, usage, day, extract(epoch FROM recorded_at), feature,
+        description, reason, reference_type, reference_id, metadata,
         actor_kind, actor_id, actor_name, request_id
     )::text, 'UTF8')
 $$
@@ -39,6 +41,10 @@ CREATE FUNCTION credits_open_lots(account uuid) RETURNS SETOF credits_grant LANG
 BEGIN
     RETURN QUERY SELECT * FROM credits_grant g WHERE g.account_id = account AND g.is_open;
 END $$;
+CREATE FUNCTION credits_quotas(account uuid) RETURNS SETOF credits_quota LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM credits_quota q WHERE q.account_id = account;
+END $$;
 CREATE FUNCTION credits_answers(account uuid, wanted_owner text, wanted_key text)
 RETURNS SETOF credits_idempotencyrecord LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -49,12 +55,14 @@ END $$
 STORAGE = """
 ALTER TABLE credits_account SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 ALTER TABLE credits_grant SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
-ALTER TABLE credits_hold SET (fillfactor = 80)
+ALTER TABLE credits_hold SET (fillfactor = 80);
+ALTER TABLE credits_quota SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02)
 """
 PLAIN_STORAGE = """
 ALTER TABLE credits_account RESET (fillfactor, autovacuum_vacuum_scale_factor);
 ALTER TABLE credits_grant RESET (fillfactor, autovacuum_vacuum_scale_factor);
-ALTER TABLE credits_hold RESET (fillfactor)
+ALTER TABLE credits_hold RESET (fillfactor);
+ALTER TABLE credits_quota RESET (fillfactor, autovacuum_vacuum_scale_factor)
 """
 
 
@@ -74,7 +82,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(CHAIN, "DROP AGGREGATE credits_chain(bytea, bytea); DROP FUNCTION credits_chain_step"),
         migrations.RunSQL(
             LOOK_ANEW,
-            "DROP FUNCTION credits_open_lots(uuid); DROP FUNCTION credits_answers(uuid, text, text)",
+            "DROP FUNCTION credits_open_lots(uuid); DROP FUNCTION credits_quotas(uuid);"
+            " DROP FUNCTION credits_answers(uuid, text, text)",
         ),
         migrations.RunSQL(STORAGE, PLAIN_STORAGE),
         migrations.RunPython(add_units, migrations.RunPython.noop),

@@ -2,8 +2,10 @@
 
 A Unit says what is counted. An Account holds one owner's balance in one unit. A Transaction is one movement of it,
 written once and never changed. A Grant is a lot: credits that came in together and share an expiry and a price paid. A
-Hold reserves part of an account until it is captured or released. An ApiKey lets a caller in; an IdempotencyRecord
-remembers what it was answered.
+Hold reserves part of an account until it is captured or released. A Price says what a Feature or an AI model costs; an
+Allowance which features an account may use and how much; a Quota counts it. An Allotment brings credits each period.
+DayTotal sums transactions for statistics. An ApiKey lets a caller in; an IdempotencyRecord remembers what it was
+answered.
 
 The one invariant: an account's balance is the sum of its transactions, and what its lots still hold, less what it is
 overdrawn. ``credits.checks`` states it, and its relatives, as queries.
@@ -11,26 +13,44 @@ overdrawn. ``credits.checks`` states it, and its relatives, as queries.
 Only ``credits.services`` writes here; the database refuses the rest where it can.
 """
 
-from credits.models.accounts import Account, AccountStatus
+from credits.models.accounts import Account, AccountStatus, Weekday
+from credits.models.allotments import Allotment
 from credits.models.grants import Grant, GrantCategory
 from credits.models.holds import Hold, HoldStatus
 from credits.models.idempotency import IdempotencyRecord
 from credits.models.keys import ApiKey, Scope
+from credits.models.prices import Feature, Price, PriceScheme, UnpricedStatus, UnpricedUsage
+from credits.models.quotas import Allowance, Measure, Quota, QuotaPeriod, QuotaWindow
+from credits.models.totals import DayTotal, TotalsMark
 from credits.models.transactions import Counterparty, Transaction, TransactionKind
 from credits.models.units import Unit
 
 __all__ = [
     "Account",
     "AccountStatus",
+    "Allotment",
+    "Allowance",
     "ApiKey",
     "Counterparty",
+    "DayTotal",
+    "Feature",
     "Grant",
     "GrantCategory",
     "Hold",
     "HoldStatus",
     "IdempotencyRecord",
+    "Measure",
+    "Price",
+    "PriceScheme",
+    "Quota",
+    "QuotaPeriod",
+    "QuotaWindow",
     "Scope",
+    "TotalsMark",
     "Transaction",
     "TransactionKind",
     "Unit",
+    "UnpricedStatus",
+    "UnpricedUsage",
+    "Weekday",
 ]

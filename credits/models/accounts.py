@@ -32,6 +32,18 @@ class AccountStatus(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+class Weekday(models.IntegerChoices):
+    """As ISO 8601 numbers them."""
+
+    MONDAY = 1, "Monday"
+    TUESDAY = 2, "Tuesday"
+    WEDNESDAY = 3, "Wednesday"
+    THURSDAY = 4, "Thursday"
+    FRIDAY = 5, "Friday"
+    SATURDAY = 6, "Saturday"
+    SUNDAY = 7, "Sunday"
+
+
 class Account(models.Model):
     """One owner's credits in one unit.
 
@@ -58,10 +70,28 @@ class Account(models.Model):
     head_hash = models.BinaryField(default=b"", help_text="The hash of the latest transaction.")
     last_recorded_at = models.DateTimeField(null=True, help_text="When the latest transaction was recorded.")
     next_due_at = models.DateTimeField(
-        null=True, help_text="The earliest moment at which a lot expires or a hold times out."
+        null=True, help_text="The earliest moment at which a lot expires, a hold times out or credits are allotted."
     )
     low_balance_threshold = AmountField(null=True, blank=True, help_text="Warn when the balance falls to this.")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="The owner's days begin at its midnight.")
+    week_starts_on = models.PositiveSmallIntegerField(
+        default=1, choices=Weekday.choices, help_text="The first day of the owner's weeks."
+    )
+    quota_anchor = models.DateField(
+        null=True, help_text="Monthly quotas begin anew on its day of the month; empty is the first."
+    )
+    allowance = models.ForeignKey(
+        "credits.Allowance",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="What it may use; without one, the default.",
+    )
+    allowance_ends_at = models.DateTimeField(null=True, help_text="From this moment the next allowance holds.")
+    next_allowance = models.ForeignKey(
+        "credits.Allowance", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     metadata = models.JSONField(default=dict, blank=True, help_text="The caller's own notes.")
     created_at = models.DateTimeField()
 
@@ -80,6 +110,9 @@ class Account(models.Model):
             models.CheckConstraint(name="account_held", condition=Q(held__gte=0)),
             models.CheckConstraint(name="account_overdraft_limit", condition=Q(overdraft_limit__gte=0)),
             models.CheckConstraint(name="account_debt", condition=Q(debt__gte=0)),
+            models.CheckConstraint(
+                name="account_week_starts_on", condition=Q(week_starts_on__gte=1) & Q(week_starts_on__lte=7)
+            ),
         ]
         indexes = [
             models.Index(name="account_created", fields=["-created_at", "id"]),

@@ -9,8 +9,9 @@ from django.db.models import F, Q
 from credits.amounts import say
 from credits.models import guards
 from credits.models.accounts import Account
-from credits.models.fields import AmountField
+from credits.models.fields import AmountField, QuantityField
 from credits.models.memo import MemoFields
+from credits.models.prices import Price
 
 
 class HoldStatus(models.TextChoices):
@@ -32,6 +33,16 @@ class Hold(MemoFields):
     abandonment_charge = AmountField(
         default=Decimal(0), help_text="What is charged when it times out; the rest is freed."
     )
+    price = models.ForeignKey(
+        Price,
+        null=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        help_text="The price that its captures are worked out with.",
+    )
+    quantity = QuantityField(default=0, help_text="How many uses it stands for.")
+    captured_quantity = QuantityField(default=0, help_text="How many of them have been charged.")
+    usage = models.JSONField(default=dict, help_text="The worst case that was priced: quantity, model, tokens.")
     expires_at = models.DateTimeField(help_text="When it times out unless captured or released before.")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -44,6 +55,10 @@ class Hold(MemoFields):
             models.CheckConstraint(
                 name="hold_abandonment_charge",
                 condition=Q(abandonment_charge__gte=0) & Q(abandonment_charge__lte=F("amount")),
+            ),
+            models.CheckConstraint(
+                name="hold_quantity",
+                condition=Q(captured_quantity__gte=0) & Q(captured_quantity__lte=F("quantity")),
             ),
             models.CheckConstraint(
                 name="hold_closed",
@@ -63,7 +78,9 @@ class Hold(MemoFields):
         triggers = [
             guards.KEEP,
             guards.NO_TRUNCATE,
-            pgtrigger.ReadOnly(name="terms", exclude=["captured", "status", "lots", "expires_at", "closed_at"]),
+            pgtrigger.ReadOnly(
+                name="terms", exclude=["captured", "captured_quantity", "status", "lots", "expires_at", "closed_at"]
+            ),
         ]
 
     def __str__(self) -> str:

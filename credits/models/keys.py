@@ -12,6 +12,9 @@ class Scope(models.TextChoices):
     CREDITS_WRITE = "credits:write", "Spend, top up, hold, capture, release, transfer"
     CREDITS_REFUND = "credits:refund", "Refund and reverse movements"
     CREDITS_ADJUST = "credits:adjust", "Adjust balances"
+    PRICES_WRITE = "prices:write", "Add features and prices"
+    QUOTAS_WRITE = "quotas:write", "Set, override and reset quotas"
+    SUBSCRIPTIONS_WRITE = "subscriptions:write", "Subscribe, change plans, cancel and resume"
     ACCOUNTS_WRITE = "accounts:write", "Open, change, freeze and close accounts"
 
 

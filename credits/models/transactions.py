@@ -9,9 +9,10 @@ from django.db.models import F, Q
 from credits.amounts import say
 from credits.models import guards
 from credits.models.accounts import Account
-from credits.models.fields import AmountField
+from credits.models.fields import AmountField, QuantityField
 from credits.models.holds import Hold
 from credits.models.memo import MemoFields
+from credits.models.prices import Price
 
 
 class TransactionKind(models.TextChoices):
@@ -70,6 +71,17 @@ class Transaction(MemoFields):
         help_text="The movement this one refunds, reverses or is the other leg of.",
     )
     hold = models.ForeignKey(Hold, null=True, on_delete=models.PROTECT, related_name="captures", db_index=False)
+    price = models.ForeignKey(
+        Price,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="charges",
+        db_index=False,
+        help_text="The version of the price that it was worked out with.",
+    )
+    quantity = QuantityField(default=0, help_text="How many uses it charged, or gave back.")
+    usage = models.JSONField(default=dict, help_text="What was priced: quantity, model, tokens.")
+    day = models.DateField(help_text="The account's day when it was written, in its time zone as it was then.")
     recorded_at = models.DateTimeField(help_text="When it was written; never before the account's previous one.")
     hash = models.BinaryField()
 

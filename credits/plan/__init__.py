@@ -4,9 +4,10 @@ Single requests and batches make the same plans with the same functions, so they
 """
 
 from credits.plan.credit import GOODWILL, ON_TERMS, LotTerms, add, adjust, transfer
+from credits.plan.pricing import PriceBook, Tariff, Usage
 from credits.plan.settle import expire_lots, settle
-from credits.plan.spend import capture, extend, hold, release, spend
-from credits.plan.state import SYSTEM, Actor, Lot, Memo, Movement, Owner, Posted, Reservation, Sheet
+from credits.plan.spend import capture, charge_more, extend, hold, hold_for_use, release, spend, use
+from credits.plan.state import SYSTEM, Actor, Charge, Lot, Memo, Movement, Owner, Posted, Reservation, Sheet
 from credits.plan.undo import refund, reverse
 
 __all__ = [
@@ -14,24 +15,31 @@ __all__ = [
     "ON_TERMS",
     "SYSTEM",
     "Actor",
+    "Charge",
     "Lot",
     "LotTerms",
     "Memo",
     "Movement",
     "Owner",
     "Posted",
+    "PriceBook",
     "Reservation",
     "Sheet",
+    "Tariff",
+    "Usage",
     "add",
     "adjust",
     "capture",
+    "charge_more",
     "expire_lots",
     "extend",
     "hold",
+    "hold_for_use",
     "refund",
     "release",
     "reverse",
     "settle",
     "spend",
     "transfer",
+    "use",
 ]

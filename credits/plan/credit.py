@@ -66,7 +66,7 @@ def add(
     if terms.expires_at is not None and terms.expires_at <= sheet.at:
         raise refusals.InvalidField("expires_at", "The lot would have expired already.")
     counterparty = Counterparty.PROMOTIONS if terms.category in GIVEN_AWAY else Counterparty.SALES
-    return _bring_in(sheet, amount, kind, counterparty, terms, memo)
+    return bring_in(sheet, amount, kind, counterparty, terms, memo)
 
 
 def adjust(
@@ -82,7 +82,7 @@ def adjust(
     check_not_closed(sheet)
     if delta > 0:
         check_room(sheet, delta)
-        return _bring_in(sheet, delta, TransactionKind.ADJUSTMENT, Counterparty.ADJUSTMENTS, terms, memo)
+        return bring_in(sheet, delta, TransactionKind.ADJUSTMENT, Counterparty.ADJUSTMENTS, terms, memo)
     payable = max(sheet.balance - sheet.held, ZERO)
     if -delta > payable and not allow_debt:
         raise short(sheet, -delta, payable)
@@ -128,9 +128,17 @@ def transfer(source: Sheet, target: Sheet, amount: Decimal, memo: Memo) -> tuple
     return out, into
 
 
-def _bring_in(
-    sheet: Sheet, amount: Decimal, kind: TransactionKind, counterparty: str, terms: LotTerms, memo: Memo
+def bring_in(
+    sheet: Sheet,
+    amount: Decimal,
+    kind: TransactionKind,
+    counterparty: str,
+    terms: LotTerms,
+    memo: Memo,
+    *,
+    moment: datetime | None = None,
 ) -> Movement:
+    """Plan a lot that comes in, unchecked. Debt is repaid from it as of ``moment``, by default now."""
     source = f"{memo.reference_type}:{memo.reference_id}" if memo.reference_id else memo.description[:330]
     lot = Lot(
         id=uuid7(),
@@ -146,7 +154,7 @@ def _bring_in(
         source=source,
     )
     movement = move(sheet, kind, amount, counterparty, open_lot(sheet, lot), memo)
-    collect_debt(sheet, [lot], memo)
+    collect_debt(sheet, [lot], memo, moment=moment)
     return movement
 
 

@@ -18,7 +18,9 @@ from credits.amounts import say
 from credits.models.accounts import AccountStatus
 from credits.models.fields import MAX_AMOUNT, MAX_BALANCE
 from credits.models.transactions import Counterparty, TransactionKind
-from credits.plan.state import ZERO, Draws, Lot, Memo, Movement, Sheet
+from credits.plan import quotas
+from credits.plan.quotas import Wanted
+from credits.plan.state import NO_CHARGE, ZERO, Charge, Draws, Lot, Memo, Movement, Sheet
 
 ABOUT_TO_EXPIRE = timedelta(days=30)
 
@@ -33,6 +35,9 @@ FAMILIES = {
     TransactionKind.USAGE: "charge",
     TransactionKind.CAPTURE: "charge",
 }
+
+
+CHARGES = {TransactionKind.USAGE, TransactionKind.CAPTURE}
 
 
 def family(kind: str) -> str:
@@ -161,8 +166,12 @@ def move(
     debt: Decimal = ZERO,
     parent_id: UUID | None = None,
     hold_id: UUID | None = None,
+    charge: Charge = NO_CHARGE,
 ) -> Movement:
-    """Plan one movement: the balance changes by the amount and the debt by ``debt``; the lots have changed already."""
+    """Plan one movement: the balance changes by the amount and the debt by ``debt``; the lots have changed already.
+
+    A charge counts in the quotas that it falls under.
+    """
     before = sheet.balance
     sheet.balance += amount
     sheet.debt += debt
@@ -173,9 +182,11 @@ def move(
         draws = _merged(draws, covered)
     movement = Movement(
         uuid7(), sheet.owner, sheet.sequence, kind, amount, before, sheet.balance, debt, counterparty, draws, memo,
-        parent_id, hold_id, sheet.at,
+        parent_id, hold_id, sheet.at, sheet.calendar.day(sheet.at), charge,
     )  # fmt: skip
     sheet.movements.append(movement)
+    if kind in CHARGES and sheet.quotas:
+        quotas.count(sheet, Wanted(memo.feature, debt - amount, charge.quantity))
     if memo.reference_id:
         sheet.references[memo.reference_type, memo.reference_id, family(kind)] = movement
     return movement

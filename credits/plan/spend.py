@@ -3,34 +3,94 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from uuid_utils.compat import uuid7
 
 from credits import refusals
 from credits.amounts import say
 from credits.models.transactions import Counterparty, TransactionKind
-from credits.plan.lots import check_amount, check_can_give, check_not_closed, collect_debt, known, move, short, take
-from credits.plan.state import SYSTEM, ZERO, Draws, Memo, Movement, Reservation, Sheet
+from credits.plan import quotas
+from credits.plan.lots import (
+    check_amount,
+    check_can_give,
+    check_debt,
+    check_not_closed,
+    collect_debt,
+    known,
+    move,
+    short,
+    take,
+)
+from credits.plan.pricing import PriceBook, Tariff, Usage, check_usage, cost, counted, price
+from credits.plan.quotas import Wanted
+from credits.plan.state import ONE_USE, SYSTEM, ZERO, Charge, Draws, Memo, Movement, Reservation, Sheet
 
 
-def spend(sheet: Sheet, amount: Decimal, memo: Memo) -> Movement:
-    """Plan a spend, drawn on the lots in their order and then on the overdraft."""
+def spend(sheet: Sheet, amount: Decimal, memo: Memo, charge: Charge = ONE_USE) -> Movement:
+    """Plan a spend, drawn on the lots in their order and then on the overdraft, within the account's quotas."""
     check_amount(sheet, amount)
     earlier = known(sheet, TransactionKind.USAGE, memo, -amount)
     if earlier is not None:
         return earlier
+    return _spend(sheet, amount, memo, charge)
+
+
+def use(sheet: Sheet, book: PriceBook, usage: Usage, memo: Memo) -> Movement:
+    """Plan the charge for a use, at the price that is in force. A reference charges the same use once, at any price."""
+    earlier = known(sheet, TransactionKind.USAGE, memo, None)
+    if earlier is not None:
+        if earlier.charge.usage != usage.told() or earlier.memo.feature != memo.feature:
+            raise refusals.ReferenceConflict(
+                f"{memo.reference_type} {memo.reference_id} charged another use before.", transaction_id=earlier.id
+            )
+        return earlier
+    amount, charge = price(sheet, book, usage)
+    check_amount(sheet, amount)
+    return _spend(sheet, amount, memo, charge)
+
+
+def _spend(sheet: Sheet, amount: Decimal, memo: Memo, charge: Charge) -> Movement:
     check_can_give(sheet)
+    warnings = quotas.check(sheet, Wanted(memo.feature, amount, charge.quantity))
     if amount > sheet.available:
         raise short(sheet, amount, sheet.available)
     draws, _ = take(sheet, amount)
-    return move(sheet, TransactionKind.USAGE, -amount, Counterparty.USAGE, draws, memo)
+    movement = move(sheet, TransactionKind.USAGE, -amount, Counterparty.USAGE, draws, memo, charge=charge)
+    movement.warnings = warnings
+    return movement
+
+
+def charge_more(sheet: Sheet, original: Movement, amount: Decimal, memo: Memo, tariff: int) -> Movement:
+    """Plan what a use cost beyond what was charged for it. What the account cannot pay of it is owed."""
+    check_amount(sheet, amount)
+    check_not_closed(sheet)
+    payable = min(max(sheet.balance - sheet.held, ZERO), amount)
+    check_debt(sheet, amount - payable)
+    draws, _ = take(sheet, payable)
+    return move(
+        sheet,
+        TransactionKind.USAGE,
+        -payable,
+        Counterparty.USAGE,
+        draws,
+        memo,
+        debt=amount - payable,
+        parent_id=original.id,
+        charge=Charge(ZERO, tariff),
+    )
 
 
 def hold(
-    sheet: Sheet, amount: Decimal, memo: Memo, *, lasting: timedelta, abandonment_charge: Decimal = ZERO
+    sheet: Sheet,
+    amount: Decimal,
+    memo: Memo,
+    *,
+    lasting: timedelta,
+    abandonment_charge: Decimal = ZERO,
+    charge: Charge = ONE_USE,
 ) -> Reservation:
-    """Plan a hold: the lots that would be spent now are reserved for it."""
+    """Plan a hold: the lots that would be spent now are reserved for it, and its place in the account's quotas."""
     check_amount(sheet, amount)
     if abandonment_charge:
         check_amount(sheet, abandonment_charge, "abandonment_charge")
@@ -45,6 +105,7 @@ def hold(
         check_open(earlier)
         return earlier
     check_can_give(sheet)
+    quotas.check(sheet, Wanted(memo.feature, amount, charge.quantity))
     if amount > sheet.available:
         raise short(sheet, amount, sheet.available)
     reserved: Draws = []
@@ -70,6 +131,7 @@ def hold(
         expires_at,
         memo,
         sheet.at,
+        charge=charge,
         is_new=True,
     )
     sheet.holds[planned.id] = planned
@@ -80,8 +142,42 @@ def hold(
     return planned
 
 
-def capture(sheet: Sheet, held: Reservation, amount: Decimal | None, memo: Memo, *, final: bool = False) -> Movement:
-    """Plan a charge of a held amount, by default all that is left. ``final`` frees the rest."""
+def hold_for_use(
+    sheet: Sheet, book: PriceBook, usage: Usage, memo: Memo, *, lasting: timedelta, abandoned_percent: Decimal
+) -> Reservation:
+    """Plan a hold for the worst case of a use whose end is not known, at the price in force, which it pins.
+
+    Nobody coming back for it costs ``abandoned_percent`` of the worst case, rounded up to the unit's step.
+    """
+    amount, charge = price(sheet, book, usage)
+    if charge.unpriced:
+        raise refusals.UnknownPrice(f"There is no price for {usage.subject}, so there is no worst case to hold.")
+    step = Decimal(1).scaleb(-sheet.decimal_places)
+    abandoned = (amount * abandoned_percent / 100).quantize(step, rounding=ROUND_CEILING)
+    return hold(sheet, amount, memo, lasting=lasting, abandonment_charge=abandoned, charge=charge)
+
+
+def capture(
+    sheet: Sheet,
+    held: Reservation,
+    amount: Decimal | None,
+    memo: Memo,
+    *,
+    final: bool = False,
+    usage: Usage | None = None,
+    tariff: Tariff | None = None,
+) -> Movement:
+    """Plan a charge of a held amount, by default all that is left. ``final`` frees the rest.
+
+    With ``usage`` the amount is what that costs by ``tariff``, the price that the hold was placed at.
+    """
+    quantity = held.charge.quantity - held.captured_quantity
+    if usage is not None:
+        if tariff is None:
+            raise refusals.InvalidField("usage", "The hold was placed for an amount: capture an amount of it.")
+        check_usage(usage)
+        amount = cost(tariff, usage, sheet.decimal_places)
+        quantity = min(counted(usage), quantity)
     if amount is not None:
         check_amount(sheet, amount)
     asked = None if amount is None else -amount
@@ -97,7 +193,8 @@ def capture(sheet: Sheet, held: Reservation, amount: Decimal | None, memo: Memo,
             hold_id=held.id,
             remaining=held.remaining,
         )
-    movement = _charge(sheet, held, amount, memo)
+    charge = Charge(quantity, held.charge.price, usage.told() if usage else {})
+    movement = _charge(sheet, held, amount, memo, charge)
     if final or not held.remaining:
         _close(sheet, held, "captured")
     return movement
@@ -122,9 +219,10 @@ def extend(sheet: Sheet, held: Reservation, expires_at: datetime) -> Reservation
 
 def time_out(sheet: Sheet, held: Reservation, memo: Memo) -> None:
     """Plan what happens to a hold nobody came back for: its abandonment charge, and the rest is free again."""
-    charge = min(held.abandonment_charge, held.remaining)
-    if charge:
-        _charge(sheet, held, charge, memo)
+    amount = min(held.abandonment_charge, held.remaining)
+    if amount:
+        quantity = held.charge.quantity - held.captured_quantity
+        _charge(sheet, held, amount, memo, Charge(quantity, held.charge.price))
     _close(sheet, held, "timed_out")
 
 
@@ -135,14 +233,17 @@ def check_open(held: Reservation) -> None:
                                   hold_status=held.status)  # fmt: skip
 
 
-def _charge(sheet: Sheet, held: Reservation, amount: Decimal, memo: Memo) -> Movement:
+def _charge(sheet: Sheet, held: Reservation, amount: Decimal, memo: Memo, charge: Charge) -> Movement:
     draws = [(lot_id, -part) for lot_id, part in _unreserve(sheet, held, amount)]
     for lot_id, part in draws:
         sheet.change_lot(sheet.lots_by_id[lot_id], remaining=part)
     sheet.held -= amount
     held.captured += amount
+    held.captured_quantity += charge.quantity
     held.changed = True
-    return move(sheet, TransactionKind.CAPTURE, -amount, Counterparty.USAGE, draws, memo, hold_id=held.id)
+    return move(
+        sheet, TransactionKind.CAPTURE, -amount, Counterparty.USAGE, draws, memo, hold_id=held.id, charge=charge
+    )
 
 
 def _close(sheet: Sheet, held: Reservation, status: str) -> None:

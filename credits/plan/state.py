@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from credits.models.accounts import account_id
+from credits.plan.windows import Period, day_of, window
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 Draws = list[tuple[UUID, Decimal]]
@@ -41,6 +44,21 @@ class Memo:
     reference_id: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a charge was worked out from: how many uses, the version of the price, and what was used, as it is kept."""
+
+    quantity: Decimal = ONE
+    price: int | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    # Whether there was no price, so that the amount is provisional.
+    unpriced: bool = False
+
+
+NO_CHARGE = Charge(ZERO)
+ONE_USE = Charge()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,8 @@ class Reservation:
     memo: Memo
     created_at: datetime
     closed_at: datetime | None = None
+    charge: Charge = ONE_USE
+    captured_quantity: Decimal = ZERO
     is_new: bool = False
     changed: bool = False
 
@@ -133,6 +153,10 @@ class Movement:
     parent_id: UUID | None
     hold_id: UUID | None
     recorded_at: datetime
+    day: date
+    charge: Charge = NO_CHARGE
+    # What soft limits it went past: told to the caller, not kept.
+    warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -141,10 +165,101 @@ class Posted:
 
     movement: Movement
     given_back: Decimal = ZERO
+    quantity_back: Decimal = ZERO
     by_lot: dict[UUID, Decimal] = field(default_factory=dict)
     reversed: bool = False
     # Whether the movement that this one refunds was reversed.
     parent_reversed: bool = False
+
+
+@dataclass(slots=True)
+class StandingOrder:
+    """The working copy of an Allotment."""
+
+    id: int
+    description: str
+    amount: Decimal
+    first_amount: Decimal | None
+    first_period: int
+    priority: int
+    anchor: datetime
+    zone: str
+    months: int
+    rollover_cap: Decimal | None
+    next_period: int
+    next_at: datetime | None
+    ends_at: datetime | None
+    changed: bool = False
+
+
+class QuotaKey(NamedTuple):
+    """What names a quota of an account."""
+
+    feature: str
+    period: str
+    measure: str
+
+
+@dataclass(slots=True)
+class QuotaCount:
+    """The working copy of a Quota, with the limit that the account's allowance gives it."""
+
+    feature: str
+    period: str
+    measure: str
+    since_sequence: int
+    window_start: datetime
+    resets_at: datetime
+    used: Decimal = ZERO
+    limit: Decimal | None = None
+    hard: bool = True
+    override_limit: Decimal | None = None
+    override_until: datetime | None = None
+    override_reason: str = ""
+    plan_limit: Decimal | None = None
+    plan_hard: bool = True
+    # Windows that closed since: beginning, end, what was used, the limit.
+    closed: list[tuple[datetime, datetime, Decimal, Decimal | None]] = field(default_factory=list)
+    changed: bool = False
+
+    @property
+    def key(self) -> QuotaKey:
+        """What names it."""
+        return QuotaKey(self.feature, self.period, self.measure)
+
+    def overridden(self, at: datetime) -> bool:
+        """Tell whether a limit for the time being holds."""
+        return self.override_until is not None and at < self.override_until
+
+    def limit_at(self, at: datetime) -> Decimal | None:
+        """Return the limit that holds: the one for the time being, else the account's own, else its plan's."""
+        if self.overridden(at):
+            return self.override_limit
+        return self.plan_limit if self.limit is None else self.limit
+
+    def is_hard(self, at: datetime) -> bool:
+        """Tell whether its limit refuses, or only warns."""
+        return self.plan_hard if self.limit is None and not self.overridden(at) else self.hard
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """How an account's windows lie: its time zone, the first day of its weeks, the day its months begin anew."""
+
+    zone: str = "UTC"
+    week_starts_on: int = 1
+    anchor: date | None = None
+
+    def window(self, period: str, at: datetime) -> tuple[datetime, datetime]:
+        """Return the window of a period that a moment lies in: its beginning, inclusive, and its end, exclusive."""
+        return window(Period(period), at, ZoneInfo(self.zone), week_starts_on=self.week_starts_on, anchor=self.anchor)
+
+    def day(self, at: datetime) -> date:
+        """Return the day that a moment lies in."""
+        return day_of(at, ZoneInfo(self.zone))
+
+
+UTC_CALENDAR = Calendar()
 
 
 @dataclass(slots=True)
@@ -164,13 +279,22 @@ class Sheet:
     head_hash: str
     at: datetime
     next_due_at: datetime | None
+    calendar: Calendar = UTC_CALENDAR
+    # The number of the newest price when it was read: which prices there are to choose from.
+    newest_price: int = 0
+    # What the account may use: its allowance's name, features it denies, and limits as they stand there.
+    allowance: str = ""
+    denied: frozenset[str] = frozenset()
+    limits: list[tuple[str, str, str, str, bool]] = field(default_factory=list)
+    quotas: dict[QuotaKey, QuotaCount] = field(default_factory=dict)
+    orders: list[StandingOrder] = field(default_factory=list)
     # Open lots in the order they are drawn; ``lots_by_id`` also knows the empty ones a refund returns to.
     lots: list[Lot] = field(default_factory=list)
     lots_by_id: dict[UUID, Lot] = field(default_factory=dict)
     in_lots: Decimal = ZERO
     holds: dict[UUID, Reservation] = field(default_factory=dict)
-    # Whether ``holds`` has every open one, so that the next due moment can be told exactly.
-    holds_complete: bool = False
+    # Whether every open hold and running order is here, so that the next due moment can be told exactly.
+    complete: bool = False
     posted: dict[UUID, Posted] = field(default_factory=dict)
     references: dict[tuple[str, str, str], Movement] = field(default_factory=dict)
     hold_references: dict[tuple[str, str], Reservation] = field(default_factory=dict)
@@ -218,5 +342,6 @@ class Sheet:
         """Tell the next due moment anew, from every open lot and hold."""
         moments = [lot.expires_at for lot in self.lots if lot.expires_at and lot.free]
         moments += [hold.expires_at for hold in self.holds.values() if hold.status == "open"]
+        moments += [order.next_at for order in self.orders if order.next_at]
         self.next_due_at = min(moments, default=None)
         self.touched = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
 from credits import refusals
 from credits.amounts import say
 from credits.models.transactions import Counterparty, TransactionKind
+from credits.plan import quotas
 from credits.plan.lots import (
     check_amount,
     check_debt,
@@ -19,7 +21,8 @@ from credits.plan.lots import (
     move,
     short,
 )
-from credits.plan.state import ZERO, Draws, Lot, Memo, Movement, Posted, Sheet
+from credits.plan.quotas import Wanted
+from credits.plan.state import ZERO, Charge, Draws, Lot, Memo, Movement, Posted, Sheet
 
 SPENDS = {TransactionKind.USAGE, TransactionKind.CAPTURE}
 Leg = tuple[Sheet, Posted]
@@ -48,8 +51,22 @@ def refund(sheet: Sheet, spent: Posted, amount: Decimal | None, memo: Memo) -> M
     check_not_closed(sheet)
     check_room(sheet, amount)
     draws = give_back(sheet, amount, original.draws, spent.by_lot)
-    movement = move(sheet, TransactionKind.REFUND, amount, Counterparty.USAGE, draws, memo, parent_id=original.id)
+    # Uses are given back with the last of what they cost.
+    quantity = original.charge.quantity - spent.quantity_back if amount == left else ZERO
+    memo = replace(memo, feature=memo.feature or original.memo.feature)
+    quotas.give_back(sheet, original, Wanted(original.memo.feature, amount, quantity))
+    movement = move(
+        sheet,
+        TransactionKind.REFUND,
+        amount,
+        Counterparty.USAGE,
+        draws,
+        memo,
+        parent_id=original.id,
+        charge=Charge(quantity),
+    )
     _remember(spent, movement.draws, amount)
+    spent.quantity_back += quantity
     collect_debt(sheet, _lots_of(sheet, draws), memo)
     return movement
 
@@ -102,6 +119,10 @@ def _undo_loss(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo, *, for
     original = posted.movement
     draws = give_back(sheet, amount, original.draws, posted.by_lot)
     posted.reversed = True
+    quantity = original.charge.quantity - posted.quantity_back
+    if original.kind in SPENDS:
+        memo = replace(memo, feature=memo.feature or original.memo.feature)
+        quotas.give_back(sheet, original, Wanted(original.memo.feature, amount + forgiven, quantity))
     movement = move(
         sheet,
         TransactionKind.REVERSAL,
@@ -111,6 +132,7 @@ def _undo_loss(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo, *, for
         memo,
         debt=-forgiven,
         parent_id=original.id,
+        charge=Charge(quantity),
     )
     collect_debt(sheet, _lots_of(sheet, draws), memo)
     return movement

@@ -19,6 +19,7 @@ from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan import LotTerms, Memo, Owner, Sheet
 from credits.plan.lots import check_amount, check_step, move, take
 from credits.plan.state import ZERO
+from credits.services.allotments import end_all_allotments
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
 from credits.services.postings import post
@@ -36,6 +37,7 @@ class Particulars:
     overdraft_limit: Decimal | None = None
     low_balance_threshold: Decimal | None = None
     time_zone: str | None = None
+    week_starts_on: int | None = None
     metadata: dict[str, Any] | None = None
     cleared: frozenset[str] = frozenset()
 
@@ -128,6 +130,7 @@ def close_account(
         draws, _ = take(sheet, sheet.balance)
         move(sheet, TransactionKind.ADJUSTMENT, -sheet.balance, Counterparty.ADJUSTMENTS, draws, memo)
     post([sheet], sheet, None)
+    end_all_allotments(account)
     return _answered(once, _set_status(account, AccountStatus.CLOSED, memo.reason))
 
 

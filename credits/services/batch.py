@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -13,12 +13,14 @@ from django.db import connection
 
 from credits import plan, refusals
 from credits.models import Hold, Transaction
-from credits.plan import LotTerms, Memo, Movement, Reservation, Sheet
+from credits.plan import LotTerms, Memo, Movement, Reservation, Sheet, Usage
 from credits.plan.state import ZERO
 from credits.services import history
 from credits.services.locks import known, lock_accounts
 from credits.services.once import Once, money
 from credits.services.postings import post
+from credits.services.prices import pinned_tariff, price_book
+from credits.services.usage import quarantine
 
 MOST_ITEMS = 10_000
 
@@ -27,6 +29,7 @@ class Verb(StrEnum):
     """What an item of a batch asks for."""
 
     DEBIT = "debit"
+    USAGE = "usage"
     TOPUP = "topup"
     ADJUSTMENT = "adjustment"
     TRANSFER = "transfer"
@@ -45,6 +48,7 @@ class Item:
     verb: Verb
     memo: Memo
     amount: Decimal | None = None
+    usage: Usage | None = None
     account: UUID | None = None
     target: UUID | None = None
     answers: UUID | None = None
@@ -127,7 +131,9 @@ def post_batch(
             outcomes.append(refusal)
         if atomic and isinstance(outcomes[-1], refusals.Refusal):
             raise BatchRefused(index, outcomes[-1])
-    return post(room.sheets.values(), outcomes, once)
+    post(room.sheets.values(), outcomes, once)
+    quarantine(outcomes)
+    return outcomes
 
 
 def _lock(items: Sequence[Item | refusals.Refusal], once: Once | None, at: datetime | None) -> Room:
@@ -172,9 +178,18 @@ def _release(room: Room, item: Item) -> Reservation:
 
 def _capture(room: Room, item: Item) -> Movement:
     sheet, held = room.hold(item)
-    movement = plan.capture(sheet, held, item.amount, item.memo, final=item.final)
+    tariff = pinned_tariff(held) if item.usage is not None else None
+    memo = replace(item.memo, feature=item.memo.feature or held.memo.feature)
+    movement = plan.capture(sheet, held, item.amount, memo, final=item.final, usage=item.usage, tariff=tariff)
     plan.expire_lots(sheet)
     return movement
+
+
+def _use(room: Room, item: Item) -> Movement:
+    if item.usage is None:
+        raise refusals.InvalidField("feature", "Say which feature was used, or which model.")
+    sheet = room.sheet(item.account)
+    return plan.use(sheet, price_book(sheet.newest_price), item.usage, replace(item.memo, feature=item.usage.named))
 
 
 def _refund(room: Room, item: Item) -> Movement:
@@ -186,6 +201,7 @@ def _refund(room: Room, item: Item) -> Movement:
 
 VERBS: dict[Verb, Callable[[Room, Item], Movement | Reservation]] = {
     Verb.DEBIT: lambda room, item: plan.spend(room.sheet(item.account), _amount(item), item.memo),
+    Verb.USAGE: _use,
     Verb.TOPUP: lambda room, item: plan.add(room.sheet(item.account), _amount(item), item.memo, item.terms),
     Verb.ADJUSTMENT: lambda room, item: plan.adjust(
         room.sheet(item.account), _amount(item), item.memo, allow_debt=item.allow_debt

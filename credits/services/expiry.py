@@ -1,4 +1,4 @@
-"""The clock's work: lots that expired and holds that timed out, on accounts nobody touches."""
+"""The clock's work: lots that expired, holds that timed out, periods to allot, on accounts nobody touches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from credits import refusals
-from credits.models import Grant, Hold, HoldStatus
+from credits.models import AccountStatus, Allotment, Grant, Hold, HoldStatus
 from credits.plan import Sheet
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
@@ -39,6 +39,12 @@ def expire_due_lots(*, at: datetime | None = None) -> int:
 def time_out_due_holds(*, at: datetime | None = None) -> int:
     """Time out every hold whose time has come. Returns how many accounts were settled."""
     due = Hold.objects.filter(status=HoldStatus.OPEN, expires_at__lte=at or Now())
+    return _settle_each(due.order_by("account_id").values_list("account_id", flat=True).distinct(), at)
+
+
+def issue_due_allotments(*, at: datetime | None = None) -> int:
+    """Issue every allotted period whose time has come, missed ones too. Returns how many accounts were settled."""
+    due = Allotment.objects.filter(next_at__lte=at or Now()).exclude(account__status=AccountStatus.CLOSED)
     return _settle_each(due.order_by("account_id").values_list("account_id", flat=True).distinct(), at)
 
 

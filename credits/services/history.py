@@ -9,17 +9,28 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from credits.models import Grant, Hold, HoldStatus, Transaction, TransactionKind
+from credits.models import Allotment, Allowance, Grant, Hold, HoldStatus, Transaction, TransactionKind
 from credits.models.memo import MemoFields
-from credits.plan import Actor, Lot, Memo, Movement, Owner, Posted, Reservation, Sheet
+from credits.plan import Actor, Charge, Lot, Memo, Movement, Owner, Posted, Reservation, Sheet
 from credits.plan.lots import family
-from credits.plan.state import ZERO, Draws
+from credits.plan.state import ZERO, Draws, StandingOrder
 
 
-def load_open_holds(sheet: Sheet) -> None:
-    """Put every open hold of the account on its sheet."""
-    _place_holds({sheet.id: sheet}, Hold.objects.filter(account_id=sheet.id, status=HoldStatus.OPEN))
-    sheet.holds_complete = True
+def load_open_holds(sheets: dict[UUID, Sheet]) -> None:
+    """Put every open hold of the accounts on their sheets."""
+    _place_holds(sheets, Hold.objects.filter(account_id__in=sheets, status=HoldStatus.OPEN))
+
+
+def load_orders(sheets: dict[UUID, Sheet]) -> None:
+    """Put every running standing order of the accounts on their sheets."""
+    for row in Allotment.objects.filter(account_id__in=sheets, next_at__isnull=False).order_by("pk"):
+        sheets[row.account_id].orders.append(order_of(row))
+
+
+def load_allowance(sheet: Sheet, code: str) -> None:
+    """Put an allowance's terms on a sheet."""
+    allowance = Allowance.objects.get(pk=code)
+    sheet.allowance, sheet.denied, sheet.limits = code, frozenset(allowance.denied), allowance.limits
 
 
 def load_holds(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Reservation]:
@@ -45,6 +56,7 @@ def load_posted(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Po
     for refund in refunds.exclude(children__kind=TransactionKind.REVERSAL):
         spent = found[refund.parent_id]  # type: ignore[index]  # the filter on parent leaves no None
         spent.given_back += refund.amount
+        spent.quantity_back += refund.quantity
         for lot_id, part in draws_of(refund.draws):
             spent.by_lot[lot_id] = spent.by_lot.get(lot_id, ZERO) + part
     for posted in found.values():
@@ -86,7 +98,8 @@ def movement_of(row: Transaction, owner: Owner) -> Movement:
     """Return a stored transaction as plans and callers see it."""
     return Movement(
         row.pk, owner, row.sequence, row.kind, row.amount, row.balance_before, row.balance_after, row.debt,
-        row.counterparty, draws_of(row.draws), memo_of(row), row.parent_id, row.hold_id, row.recorded_at,
+        row.counterparty, draws_of(row.draws), memo_of(row), row.parent_id, row.hold_id, row.recorded_at, row.day,
+        Charge(row.quantity, row.price_id, row.usage),
     )  # fmt: skip
 
 
@@ -94,7 +107,16 @@ def reservation_of(row: Hold, owner: Owner) -> Reservation:
     """Return a stored hold as plans and callers see it."""
     return Reservation(
         row.pk, owner, row.amount, row.captured, row.status, draws_of(row.lots), row.abandonment_charge,
-        row.expires_at, memo_of(row), row.created_at, row.closed_at,
+        row.expires_at, memo_of(row), row.created_at, row.closed_at, Charge(row.quantity, row.price_id, row.usage),
+        row.captured_quantity,
+    )  # fmt: skip
+
+
+def order_of(row: Allotment) -> StandingOrder:
+    """Return a stored allotment as plans see it."""
+    return StandingOrder(
+        row.pk, row.description, row.amount, row.first_amount, row.first_period, row.priority, row.anchor,
+        row.time_zone, row.months, row.rollover_cap, row.next_period, row.next_at, row.ends_at,
     )  # fmt: skip
 
 
@@ -138,5 +160,6 @@ def _load_lots(sheet: Sheet, ids: set[UUID]) -> None:
                 transferable=row.transferable,
                 paid_currency=row.paid_currency,
                 paid_minor=row.paid_minor,
+                source=row.source,
             )
         )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from credits import plan, refusals
 from credits.models import Hold
-from credits.plan import Memo, Movement, Reservation, Sheet
+from credits.plan import Memo, Movement, Reservation, Sheet, Usage
 from credits.plan.state import ZERO
 from credits.services import history
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
 from credits.services.postings import post
+from credits.services.prices import pinned_tariff
 
 
 @money
@@ -46,18 +48,22 @@ def capture_hold(
     hold: UUID,
     amount: Decimal | None = None,
     memo: Memo,
+    usage: Usage | None = None,
     final: bool = False,
     account: UUID | None = None,
     at: datetime | None = None,
 ) -> tuple[Movement, Reservation]:
     """Charge a held amount, by default all that is left; ``final`` frees the rest. May be called several times.
 
-    ``account`` refuses a hold of another account as unknown.
+    ``usage`` charges what that costs at the price that the hold was placed at. ``account`` refuses a hold of another
+    account as unknown.
     Raises UnknownHold, HoldClosed, CaptureExceedsHold, InvalidField, ReferenceConflict, Busy.
     """
     sheet, held = _lock_hold(hold, account, once, at)
     history.load_references({sheet.id: sheet}, [(sheet.id, memo)])
-    movement = plan.capture(sheet, held, amount, memo, final=final)
+    tariff = pinned_tariff(held) if usage is not None else None
+    memo = replace(memo, feature=memo.feature or held.memo.feature)
+    movement = plan.capture(sheet, held, amount, memo, final=final, usage=usage, tariff=tariff)
     plan.expire_lots(sheet)
     return post([sheet], (movement, held), once)
 

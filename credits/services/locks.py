@@ -20,22 +20,33 @@ from django.db.models.expressions import RawSQL
 from credits import refusals, units
 from credits.models import Account
 from credits.plan import Lot, Owner, Sheet, settle
-from credits.plan.state import ZERO
+from credits.plan.quotas import prepare
+from credits.plan.state import ZERO, Calendar, QuotaCount
 from credits.services import history
 from credits.services.once import Once
 
 COLUMNS = (
     "id", "external_id", "unit_id", "status", "balance", "held", "overdraft_limit", "debt",
-    "sequence", "version", "head_hash", "last_recorded_at", "next_due_at",
+    "sequence", "version", "head_hash", "last_recorded_at", "next_due_at", "time_zone", "week_starts_on",
+    "quota_anchor", "allowance_id", "allowance_ends_at", "next_allowance_id",
 )  # fmt: skip
 LOT = (
     "g.id, g.amount::text, g.remaining::text, g.held::text, g.category, g.priority, g.expires_at, g.transferable,"
-    " g.paid_currency, g.paid_minor"
+    " g.paid_currency, g.paid_minor, g.source"
 )
+QUOTA = (
+    "q.feature, q.period, q.measure, q.since_sequence, q.window_start, q.resets_at, q.used::text"
+    ', q."limit"::text, q.hard, q.override_limit::text, q.override_until, q.override_reason'
+)
+# The allowance that holds at the moment: the account's, the next one once that has ended, else the unit's default.
+ALLOWANCE = """
+    SELECT w.code, w.denied, w.limits FROM credits_allowance w
+    WHERE w.code = m.allowance OR (m.allowance IS NULL AND w.is_default AND w.unit_id = a.unit_id)
+"""
 
 
 @cache
-def accounts_sql(*, one: bool, locked: bool) -> str:
+def accounts_sql(*, one: bool, locked: bool, idle: bool = False) -> str:
     """Return Django's own statement that selects accounts, by a list of ids or by one, ``FOR NO KEY UPDATE``.
 
     ``no_key``, because rows that refer to an account are inserted beside a lock: a full FOR UPDATE would queue them.
@@ -44,30 +55,37 @@ def accounts_sql(*, one: bool, locked: bool) -> str:
     wanted = {"pk": UUID(int=0)} if one else {"pk__in": RawSQL("SELECT unnest(%s::uuid[])", [[]])}
     accounts = Account.objects.filter(**wanted).order_by("pk")
     if locked:
-        accounts = accounts.select_for_update(no_key=True, of=("self",))
+        accounts = accounts.select_for_update(no_key=True, of=("self",), skip_locked=idle)
     return str(accounts.values_list(*COLUMNS).query.sql_with_params()[0])
 
 
 @cache
-def reading_sql(*, one: bool, with_key: bool, locked: bool) -> str:
+def reading_sql(*, one: bool, with_key: bool, locked: bool, idle: bool = False) -> str:
     """Return the statement that locks accounts and reads what a plan needs of them.
 
     A statement sees what was committed when it began, which may be long before it got the lock. So under a lock the
     lots and the key are read through VOLATILE functions, which look anew, and after the lock: they stand above it.
     """
     lots, key = "credits_grant g WHERE g.account_id = a.id AND g.is_open", "NULL"
+    quotas = "credits_quota q WHERE q.account_id = a.id"
     if locked:
-        lots = "credits_open_lots(a.id) g"
+        lots, quotas = "credits_open_lots(a.id) g", "credits_quotas(a.id) q"
     if with_key:
         key = "(SELECT json_build_array(k.fingerprint, k.status, k.body) FROM credits_answers(a.id, %s, %s) k)::text"
     return f"""
         SELECT a.id, a.external_id, a.unit_id, a.status, a.balance, a.held, a.overdraft_limit, a.debt, a.sequence,
-            a.version, encode(a.head_hash, 'hex') AS head, a.next_due_at, m.at,
+            a.version, encode(a.head_hash, 'hex') AS head, a.next_due_at, a.time_zone, a.week_starts_on, a.quota_anchor,
+            m.at, m.allowance,
             (SELECT json_agg(json_build_array({LOT})) FROM {lots})::text,
+            (SELECT json_agg(json_build_array({QUOTA})) FROM {quotas})::text,
+            (SELECT json_build_array(d.code, d.denied, d.limits) FROM ({ALLOWANCE}) d)::text,
+            (SELECT max(p.id) FROM credits_price p),
             {key}
-        FROM ({accounts_sql(one=one, locked=locked)}) AS a ({", ".join(COLUMNS)})
+        FROM ({accounts_sql(one=one, locked=locked, idle=idle)}) AS a ({", ".join(COLUMNS)})
         CROSS JOIN LATERAL (
-            SELECT greatest(coalesce(%s::timestamptz, clock_timestamp()), a.last_recorded_at) AS at
+            SELECT c.at, CASE WHEN a.allowance_ends_at <= c.at THEN a.next_allowance_id ELSE a.allowance_id END
+                AS allowance
+            FROM (SELECT greatest(coalesce(%s::timestamptz, clock_timestamp()), a.last_recorded_at) AS at) AS c
         ) AS m
         ORDER BY a.id
     """  # every part is a constant of this module
@@ -83,7 +101,12 @@ def lock_accounts(ids: Collection[UUID], *, once: Once | None, at: datetime | No
     rows = _read(sorted(set(ids)), once, at)
     if once is not None:
         once.check(_record(rows[0]) if rows else once.find())
-    return {row[0]: _settled(row) for row in rows}
+    return _settled(rows)
+
+
+def lock_idle_accounts(ids: Collection[UUID], *, at: datetime | None) -> dict[UUID, Sheet]:
+    """Lock those of the accounts that nobody else holds, without waiting, and return a settled working copy of each."""
+    return _settled(_read(sorted(set(ids)), None, at, idle=True))
 
 
 def lock_account(account: UUID, *, once: Once | None, at: datetime | None) -> Sheet:
@@ -107,25 +130,33 @@ def read_account(account: UUID, *, at: datetime | None = None) -> Sheet:
     rows = _read([account], None, at, locked=False)
     if not rows:
         raise refusals.UnknownAccount("There is no such account.")
-    return _settled(rows[0])
+    return _settled(rows)[account]
 
 
-def _read(ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True) -> list[tuple[Any, ...]]:
+def _read(
+    ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True, idle: bool = False
+) -> list[tuple[Any, ...]]:
     one = len(ids) == 1
     key = [once.owner, once.key] if once is not None else []
     values = [*key, ids[0] if one else list(ids), at]
     with connection.cursor() as cursor:
-        cursor.execute(reading_sql(one=one, with_key=once is not None, locked=locked), values)
+        cursor.execute(reading_sql(one=one, with_key=once is not None, locked=locked, idle=idle), values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
 
-def _settled(row: tuple[Any, ...]) -> Sheet:
-    sheet = _sheet(row)
-    if sheet.next_due_at is not None and sheet.next_due_at <= sheet.at:
-        history.load_open_holds(sheet)
+def _settled(rows: list[tuple[Any, ...]]) -> dict[UUID, Sheet]:
+    sheets = {row[0]: _sheet(row) for row in rows}
+    due = {pk: sheet for pk, sheet in sheets.items() if sheet.next_due_at and sheet.next_due_at <= sheet.at}
+    counted = {pk: sheet for pk, sheet in sheets.items() if sheet.quotas and sheet.held}
+    if due or counted:
+        history.load_open_holds({**due, **counted})
+    if due:
+        history.load_orders(due)
+    for sheet in due.values():
+        sheet.complete = True
         settle(sheet)
-    return sheet
+    return sheets
 
 
 def _record(row: tuple[Any, ...]) -> tuple[str, int, str] | None:
@@ -138,22 +169,34 @@ def _record(row: tuple[Any, ...]) -> tuple[str, int, str] | None:
 def _sheet(row: tuple[Any, ...]) -> Sheet:
     (
         pk, external_id, unit_id, status, balance, held, overdraft_limit, debt, sequence, version, head_hash,
-        next_due_at, at, lots, _record,
+        next_due_at, time_zone, week_starts_on, quota_anchor, at, chosen, lots, counts, allowance, book, _record,
     ) = row  # fmt: skip
     sheet = Sheet(
         pk, Owner(external_id, unit_id), units.decimal_places(unit_id), status, balance, held, overdraft_limit, debt,
-        sequence, version, head_hash, at, next_due_at,
+        sequence, version, head_hash, at, next_due_at, Calendar(time_zone, week_starts_on, quota_anchor), book or 0,
     )  # fmt: skip
     if lots is not None:
         sheet.lots = sorted((lot(values) for values in orjson.loads(lots)), key=lambda one: one.turn)
         sheet.lots_by_id = {one.id: one for one in sheet.lots}
         sheet.in_lots = sum((one.remaining for one in sheet.lots), ZERO)
+    if allowance is not None:
+        sheet.allowance, denied, sheet.limits = orjson.loads(allowance)
+        sheet.denied = frozenset(denied)
+    if chosen is not None and sheet.allowance != chosen:
+        # It was made while this statement waited for the lock, so that the statement could not see it.
+        history.load_allowance(sheet, chosen)
+    if counts is not None:
+        sheet.quotas = {one.key: one for one in map(quota, orjson.loads(counts))}
+    if sheet.quotas or sheet.limits:
+        prepare(sheet)
     return sheet
 
 
 def lot(values: list[Any]) -> Lot:
     """Return the working copy of a lot from the JSON array that ``LOT`` selects."""
-    pk, amount, remaining, held, category, priority, expires_at, transferable, paid_currency, paid_minor = values
+    pk, amount, remaining, held, category, priority, expires_at, transferable, paid_currency, paid_minor, source = (
+        values
+    )
     return Lot(
         id=UUID(pk),
         amount=Decimal(amount),
@@ -165,4 +208,24 @@ def lot(values: list[Any]) -> Lot:
         transferable=transferable,
         paid_currency=paid_currency,
         paid_minor=paid_minor,
+        source=source,
+    )
+
+
+def quota(values: list[Any]) -> QuotaCount:
+    """Return the working copy of a quota from the JSON array that ``QUOTA`` selects."""
+    feature, period, measure, since, start, resets_at, used, limit, hard, override, until, reason = values
+    return QuotaCount(
+        feature=feature,
+        period=period,
+        measure=measure,
+        since_sequence=since,
+        window_start=datetime.fromisoformat(start),
+        resets_at=datetime.fromisoformat(resets_at),
+        used=Decimal(used),
+        limit=None if limit is None else Decimal(limit),
+        hard=hard,
+        override_limit=None if override is None else Decimal(override),
+        override_until=datetime.fromisoformat(until) if until else None,
+        override_reason=reason,
     )

@@ -6,7 +6,7 @@ Where a table gets a single row the statement says so: PostgreSQL then looks row
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,7 +16,7 @@ from django.db import connection
 
 from credits.amounts import plain
 from credits.plan import Lot, Memo, Movement, Reservation, Sheet
-from credits.plan.state import Draws
+from credits.plan.state import Draws, QuotaCount, StandingOrder
 from credits.services.once import Once
 
 T = TypeVar("T")
@@ -47,6 +47,10 @@ TRANSACTION = {
     "draws": "jsonb",
     "parent_id": "uuid",
     "hold_id": "uuid",
+    "price_id": "bigint",
+    "quantity": "numeric(30,12)",
+    "usage": "jsonb",
+    "day": "date",
     "recorded_at": "timestamptz",
     **MEMO,
 }
@@ -79,6 +83,10 @@ NEW_HOLD = {
     "status": "text",
     "lots": "jsonb",
     "abandonment_charge": "numeric",
+    "price_id": "bigint",
+    "quantity": "numeric",
+    "captured_quantity": "numeric",
+    "usage": "jsonb",
     "expires_at": "timestamptz",
     "created_at": "timestamptz",
     "closed_at": "timestamptz",
@@ -87,11 +95,39 @@ NEW_HOLD = {
 HOLD = {
     "id": "uuid",
     "captured": "numeric",
+    "captured_quantity": "numeric",
     "status": "text",
     "lots": "jsonb",
     "expires_at": "timestamptz",
     "closed_at": "timestamptz",
 }
+QUOTA = {
+    "account_id": "uuid",
+    "feature": "text",
+    "period": "text",
+    "measure": "text",
+    "limit": "numeric",
+    "hard": "boolean",
+    "override_limit": "numeric",
+    "override_until": "timestamptz",
+    "override_reason": "text",
+    "used": "numeric",
+    "since_sequence": "bigint",
+    "window_start": "timestamptz",
+    "resets_at": "timestamptz",
+}
+QUOTA_KEY = ("account_id", "feature", "period", "measure")
+WINDOW = {
+    "account_id": "uuid",
+    "feature": "text",
+    "period": "text",
+    "measure": "text",
+    "window_start": "timestamptz",
+    "window_end": "timestamptz",
+    "used": "numeric",
+    "limit": "numeric",
+}
+ORDER = {"id": "bigint", "next_period": "integer", "next_at": "timestamptz"}
 ACCOUNT = {
     "id": "uuid",
     "balance": "numeric",
@@ -121,6 +157,9 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
         "holds": [
             _hold(held) for sheet in changed for held in sheet.holds.values() if held.changed and not held.is_new
         ],
+        "quotas": [_quota(count, sheet) for sheet in changed for count in sheet.quotas.values() if count.changed],
+        "windows": [row for sheet in changed for count in sheet.quotas.values() for row in _windows(count, sheet)],
+        "orders": [_order(order) for sheet in changed for order in sheet.orders if order.changed],
         "accounts": [_account(sheet) for sheet in changed],
     }
     written = tuple((name, len(rows) == 1) for name, rows in parts.items() if rows)
@@ -176,9 +215,16 @@ def _clause(name: str, *, single: bool, moves: bool) -> str:
             FROM {_rows(LOT, single=single)} WHERE g.id = x.id""",
             "new_holds": _insert("credits_hold", NEW_HOLD, single=single),
             "holds": f"""
-            UPDATE credits_hold h SET captured = x.captured, status = x.status, lots = x.lots,
-                expires_at = x.expires_at, closed_at = x.closed_at
+            UPDATE credits_hold h SET captured = x.captured, captured_quantity = x.captured_quantity,
+                status = x.status, lots = x.lots, expires_at = x.expires_at, closed_at = x.closed_at
             FROM {_rows(HOLD, single=single)} WHERE h.id = x.id""",
+            "quotas": _insert("credits_quota", QUOTA, single=single)
+            + f" ON CONFLICT ({', '.join(QUOTA_KEY)}) DO UPDATE SET "
+            + ", ".join(f"{column} = excluded.{column}" for column in _quoted(QUOTA) if column not in QUOTA_KEY),
+            "windows": _insert("credits_quotawindow", WINDOW, single=single) + " ON CONFLICT DO NOTHING",
+            "orders": f"""
+            UPDATE credits_allotment o SET next_period = x.next_period, next_at = x.next_at
+            FROM {_rows(ORDER, single=single)} WHERE o.id = x.id""",
             "accounts": f"""
             UPDATE credits_account a SET balance = x.balance, held = x.held, debt = x.debt, sequence = x.sequence,
                 {unmoved} version = x.version + 1, next_due_at = x.next_due_at
@@ -192,12 +238,17 @@ def _clause(name: str, *, single: bool, moves: bool) -> str:
 
 def _rows(columns: dict[str, str], *, single: bool) -> str:
     read = "json_to_record" if single else "json_to_recordset"
-    return f"{read}(%s::json) AS x ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+    declared = ", ".join(f"{name} {kind}" for name, kind in zip(_quoted(columns), columns.values(), strict=True))
+    return f"{read}(%s::json) AS x ({declared})"
 
 
 def _insert(table: str, columns: dict[str, str], *, single: bool) -> str:
-    names = ", ".join(columns)
+    names = ", ".join(_quoted(columns))
     return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_rows(columns, single=single)}"
+
+
+def _quoted(columns: Iterable[str]) -> list[str]:
+    return [f'"{name}"' if name == "limit" else name for name in columns]
 
 
 def _memo(memo: Memo) -> Row:
@@ -229,6 +280,10 @@ def _transaction(row: Movement, sheet: Sheet) -> Row:
         "draws": _stored(row.draws),
         "parent_id": row.parent_id,
         "hold_id": row.hold_id,
+        "price_id": row.charge.price,
+        "quantity": row.charge.quantity,
+        "usage": row.charge.usage,
+        "day": row.day,
         "recorded_at": row.recorded_at,
         **_memo(row.memo),
         "head": sheet.head_hash if row is sheet.movements[0] else None,
@@ -266,6 +321,9 @@ def _new_hold(held: Reservation, sheet: Sheet) -> Row:
         "account_id": sheet.id,
         "amount": held.amount,
         "abandonment_charge": held.abandonment_charge,
+        "price_id": held.charge.price,
+        "quantity": held.charge.quantity,
+        "usage": held.charge.usage,
         "created_at": held.created_at,
         **_memo(held.memo),
     }
@@ -275,11 +333,34 @@ def _hold(held: Reservation) -> Row:
     return {
         "id": held.id,
         "captured": held.captured,
+        "captured_quantity": held.captured_quantity,
         "status": held.status,
         "lots": _stored(held.lots),
         "expires_at": held.expires_at,
         "closed_at": held.closed_at,
     }
+
+
+def _quota(count: QuotaCount, sheet: Sheet) -> Row:
+    return {"account_id": sheet.id, **{name: getattr(count, name) for name in QUOTA if name != "account_id"}}
+
+
+def _windows(count: QuotaCount, sheet: Sheet) -> Iterator[Row]:
+    for start, end, used, limit in count.closed:
+        yield {
+            "account_id": sheet.id,
+            "feature": count.feature,
+            "period": count.period,
+            "measure": count.measure,
+            "window_start": start,
+            "window_end": end,
+            "used": used,
+            "limit": limit,
+        }
+
+
+def _order(order: StandingOrder) -> Row:
+    return {"id": order.id, "next_period": order.next_period, "next_at": order.next_at}
 
 
 def _account(sheet: Sheet) -> Row:

@@ -41,7 +41,7 @@ class AnAccount(RuleBasedStateMachine):
 
     def do(self, act: Any) -> Any:
         """Do something, or be refused and prove that nothing changed."""
-        self.sheet.holds_complete = True
+        self.sheet.complete = True
         plan.settle(self.sheet)
         before = copy.deepcopy(self.sheet)
         try:
@@ -114,7 +114,7 @@ class AnAccount(RuleBasedStateMachine):
 
     def available_now(self) -> Decimal:
         """Say what can be spent once everything due is settled."""
-        self.sheet.holds_complete = True
+        self.sheet.complete = True
         plan.settle(self.sheet)
         return self.sheet.available
 

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from django.db import models
+
+from credits.models.accounts import Account
+from credits.models.fields import AmountField, QuantityField
+from credits.models.transactions import TransactionKind
+
+
+class DayTotal(models.Model):
+    """What an account moved on one of its days, by feature and kind: its transactions until the mark, summed."""
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="day_totals", db_index=False)
+    day = models.DateField(help_text="In the account's time zone, as it was then.")
+    feature = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=10, choices=TransactionKind.choices)
+    amount = AmountField()
+    quantity = QuantityField()
+    movements = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["account_id", "day", "feature", "kind"]
+        constraints = [models.UniqueConstraint(name="day_total_once", fields=["account", "day", "feature", "kind"])]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.feature} {self.kind}"
+
+
+class TotalsMark(models.Model):
+    """How far an account's transactions are in its day totals."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="totals_mark")
+    sequence = models.BigIntegerField(help_text="The number of the last transaction that is in them.")
+
+    def __str__(self) -> str:
+        return str(self.sequence)

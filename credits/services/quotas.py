@@ -1,0 +1,144 @@
+"""Quotas: an account's own limits, limits for the time being, resets, and the windows that the clock closes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from credits import refusals
+from credits.models import Measure, Quota, QuotaPeriod
+from credits.models.fields import MAX_QUANTITY
+from credits.plan import Sheet, quotas
+from credits.plan.state import QuotaCount, QuotaKey
+from credits.services.locks import lock_account, lock_idle_accounts
+from credits.services.once import Once, money
+from credits.services.postings import post
+
+SLICE = 1000
+
+
+class UnknownQuota(refusals.Refusal):
+    status, code, title, stored = 404, "quota_not_found", "There is no such quota.", False
+
+
+@money
+def set_quota(
+    once: Once | None,
+    /,
+    *,
+    account: UUID,
+    key: QuotaKey,
+    limit: Decimal | None,
+    hard: bool = True,
+    at: datetime | None = None,
+) -> QuotaCount:
+    """Give an account a limit of its own, in place of its plan's; None takes it away. What was used stays counted.
+
+    A hard limit refuses, a soft one warns. Raises UnknownAccount, InvalidField, Busy.
+    """
+    _check_key(key)
+    _check_limit(limit)
+    sheet = lock_account(account, once=once, at=at)
+    count = quotas.ensure(sheet, key)
+    count.limit, count.hard = limit, hard
+    count.changed = sheet.touched = True
+    return post([sheet], count, once)
+
+
+@money
+def override_quota(
+    once: Once | None,
+    /,
+    *,
+    account: UUID,
+    key: QuotaKey,
+    limit: Decimal,
+    until: datetime,
+    reason: str,
+    at: datetime | None = None,
+) -> QuotaCount:
+    """Give an account another limit until a moment, after which the usual one holds again by itself.
+
+    Raises UnknownAccount, InvalidField, Busy.
+    """
+    _check_key(key)
+    _check_limit(limit)
+    sheet = lock_account(account, once=once, at=at)
+    if until <= sheet.at:
+        raise refusals.InvalidField("until", "The end lies in the past.")
+    count = quotas.ensure(sheet, key)
+    count.override_limit, count.override_until, count.override_reason = limit, until, reason
+    count.changed = sheet.touched = True
+    return post([sheet], count, once)
+
+
+@money
+def end_override(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datetime | None = None) -> QuotaCount:
+    """Let the usual limit hold again. Raises UnknownAccount, UnknownQuota, Busy."""
+    sheet = lock_account(account, once=once, at=at)
+    count = _known(sheet, key)
+    count.override_limit, count.override_until, count.override_reason = None, None, ""
+    count.changed = sheet.touched = True
+    return post([sheet], count, once)
+
+
+@money
+def reset_quota(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datetime | None = None) -> QuotaCount:
+    """Let a quota begin anew now, within its window. Raises UnknownAccount, UnknownQuota, Busy."""
+    sheet = lock_account(account, once=once, at=at)
+    count = _known(sheet, key)
+    quotas.reset(sheet, count)
+    return post([sheet], count, once)
+
+
+def reset_due_quotas(period: QuotaPeriod, *, at: datetime | None = None) -> int:
+    """Close every window of a period that is over and was used. Returns how many quotas began anew.
+
+    Nothing waits for this: a window that is over is closed at the next touch of its account anyhow. It lets the rows of
+    idle accounts tell the same. In slices of a thousand accounts; those that are busy close their windows themselves.
+    """
+    done, after = 0, None
+    while True:
+        accounts = _due(period, after, at)
+        if not accounts:
+            return done
+        done += _reset_slice(accounts=accounts, period=period, at=at)
+        after = accounts[-1]
+
+
+@money
+def _reset_slice(once: Once | None, /, *, accounts: list[UUID], period: QuotaPeriod, at: datetime | None) -> int:
+    sheets = lock_idle_accounts(accounts, at=at)
+    closed = sum(
+        count.period == period and bool(count.closed) for sheet in sheets.values() for count in sheet.quotas.values()
+    )
+    return post(sheets.values(), closed, None)
+
+
+def _due(period: QuotaPeriod, after: UUID | None, at: datetime | None) -> list[UUID]:
+    rows = Quota.objects.filter(period=period, used__gt=0, resets_at__lte=at or Now())
+    if after is not None:
+        rows = rows.filter(account_id__gt=after)
+    return list(rows.order_by("account_id").values_list("account_id", flat=True).distinct()[:SLICE])
+
+
+def _known(sheet: Sheet, key: QuotaKey) -> QuotaCount:
+    count = sheet.quotas.get(key)
+    if count is None:
+        raise UnknownQuota("The account has no such quota.")
+    return count
+
+
+def _check_key(key: QuotaKey) -> None:
+    if key.period not in QuotaPeriod.values:
+        raise refusals.InvalidField("period", f"The period is one of {', '.join(QuotaPeriod.values)}.")
+    if key.measure not in Measure.values:
+        raise refusals.InvalidField("measure", f"The measure is one of {', '.join(Measure.values)}.")
+
+
+def _check_limit(limit: Decimal | None) -> None:
+    if limit is not None and (not limit.is_finite() or not 0 <= limit <= MAX_QUANTITY):
+        raise refusals.InvalidField("limit", "The limit must be zero or more.")
