@@ -10,7 +10,8 @@ ACCESS = Check(
     "a subscriber's account is on the allowance that its subscription says, until the moment that it says",
     """
     SELECT format('account %s is on %s until %s, its subscription says %s until %s', a.external_id,
-                  coalesce(a.allowance_id, 'the default'), a.allowance_ends_at, coalesce(s.code, 'the default'), s.ends_at)
+                  coalesce(a.allowance_id, 'the default'), a.allowance_ends_at,
+                  coalesce(s.code, 'the default'), s.ends_at)
     FROM (SELECT DISTINCT account_id FROM subscriptions_subscription) o
     JOIN credits_account a ON a.id = o.account_id
     LEFT JOIN (

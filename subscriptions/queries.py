@@ -86,14 +86,9 @@ def preview_change(
     later = after.next_terms is not None or after.cancel_at_period_end
     ends = after.status == Status.CANCELED or after.cancel_at_period_end
     before = version_of(state)
-    to = (
-        default_version(before.unit_id)
-        if ends
-        else PlanVersion.objects.get(pk=(after.next_terms or after.terms).version)
-    )
-    difference = (
-        -state.terms.price_minor if ends else rules.price_difference(state.terms, after.next_terms or after.terms)
-    )
+    coming = after.next_terms or after.terms
+    to = default_version(before.unit_id) if ends else PlanVersion.objects.get(pk=coming.version)
+    difference = -state.terms.price_minor if ends else rules.price_difference(state.terms, coming)
     return Preview(step, state.period_end if later else sheet.at, before, to, difference)
 
 

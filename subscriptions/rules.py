@@ -305,17 +305,17 @@ def _change_now(verb: str, state: State, month: Month | None, to: Terms, at: dat
         return Step(verb, at, state, after)
     left = month.left(at)
     accrued = max(month.accrued + _fine((to.monthly - state.terms.monthly) * left), ZERO)
-    credits = _up(accrued - month.granted, to.step)
-    changed = replace(month, accrued=accrued, granted=month.granted + credits)
+    more = _up(accrued - month.granted, to.step)
+    changed = replace(month, accrued=accrued, granted=month.granted + more)
     figures = {
         "monthly_before": say(state.terms.monthly),
         "monthly_after": say(to.monthly),
         "part_left": say(_fine(left)),
         "accrued": say(accrued),
         "granted_before": say(month.granted),
-        "credits": say(credits),
+        "credits": say(more),
     }
-    return Step(verb, at, state, after, credits=credits, month=changed, figures=figures)
+    return Step(verb, at, state, after, credits=more, month=changed, figures=figures)
 
 
 def _restart(verb: str, state: State, to: Terms, at: datetime, covered: Decimal) -> Step:

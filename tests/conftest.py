@@ -30,7 +30,10 @@ from tests.books import Books, audit, snapshot
 from tests.factories import make_account
 
 # With what refers to them.
-TABLES = "credits_account, credits_idempotencyrecord, credits_apikey, credits_price, credits_feature, credits_allowance"
+TABLES = (
+    "credits_account, credits_idempotencyrecord, credits_apikey, credits_price, credits_feature, credits_allowance,"
+    " subscriptions_plan"
+)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The nouns of plans.
 
-A Plan is what is sold: its PlanVersions say for how much, and what it brings; a version is never changed, so a change is
-a new version. A Subscription puts one account on a version, period after period. A SubscriptionChange is one step of its
+A Plan is what is sold: its PlanVersions say for how much, and what it brings. A version is never changed: a change is a
+new version. A Subscription puts one account on a version, period after period. A SubscriptionChange is one step of its
 history. A CreditMonth keeps the figures of a month in which the plan was changed, so that nothing is granted twice.
 
 The one invariant: an account's live subscription, its allowance and its standing order for credits say the same.

@@ -178,8 +178,8 @@ class SubscriptionChange(models.Model):
 class CreditMonth(models.Model):
     """A month in which a plan was changed, or that an earlier subscription had paid for in part.
 
-    ``accrued`` is what the account is entitled to for the month, exact; ``granted`` what it has had for it. More is only
-    ever granted as far as the first exceeds the second, so that no sequence of changes grants the same time twice.
+    ``accrued`` is what the account is entitled to for the month, exact; ``granted`` what it has had for it. More is
+    only ever granted as far as the first exceeds the second, so that no sequence of changes grants the same time twice.
     A month without a row was granted what its standing order brings, and is entitled to just that.
     """
 

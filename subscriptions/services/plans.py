@@ -87,8 +87,8 @@ def add_plan_version(
 ) -> PlanVersion:
     """Add a version to a plan: new subscribers get it from now on. Credits and periods of others stay as they are.
 
-    With ``move_existing`` they go to it with their next period. The default plan has no periods, so a further version of
-    it needs ``move_existing``: it holds for every account without a subscription at once.
+    With ``move_existing`` they go to it with their next period. The default plan has no periods, so a further version
+    of it needs ``move_existing``: it holds for every account without a subscription at once.
     Raises UnknownPlan, InvalidField.
     """
     version = _insert(plan, offer, cause, at, move_existing=move_existing)
@@ -180,6 +180,20 @@ def _insert(code: str, offer: Offer, cause: Cause, at: datetime | None, *, move_
 
 def _check(offer: Offer, plan: Plan) -> None:
     """Refuse terms that make no sense."""
+    _check_figures(offer)
+    if not CURRENCY.fullmatch(offer.currency):
+        raise ledger.InvalidField("currency", "Three capital letters, as ISO 4217 has them.")
+    if offer.interval not in Interval.values:
+        raise ledger.InvalidField("interval", f"One of {', '.join(Interval.values)}.")
+    if offer.quotas_follow not in QuotasFollow.values:
+        raise ledger.InvalidField("quotas_follow", f"One of {', '.join(QuotasFollow.values)}.")
+    if offer.trial_credits and not offer.trial_days:
+        raise ledger.InvalidField("trial_credits", "Without trial days there is no trial to give them.")
+    if plan.is_default and (offer.monthly_credits or offer.trial_days or offer.price_minor):
+        raise ledger.InvalidField("plan", "The default plan has no subscription: no price, no credits, no trial.")
+
+
+def _check_figures(offer: Offer) -> None:
     places = units.decimal_places(offer.unit)
     for name in ("monthly_credits", "trial_credits", "rollover_cap"):
         amount = getattr(offer, name)
@@ -191,18 +205,8 @@ def _check(offer: Offer, plan: Plan) -> None:
     for name in ("trial_days", "grace_days"):
         if not 0 <= getattr(offer, name) <= MOST_DAYS:
             raise ledger.InvalidField(name, f"From 0 to {MOST_DAYS} days.")
-    if offer.price_minor < 0:
+    if not 0 <= offer.price_minor <= 10**15:
         raise ledger.InvalidField("price_minor", "A price is zero or more.")
-    if not CURRENCY.fullmatch(offer.currency):
-        raise ledger.InvalidField("currency", "Three capital letters, as ISO 4217 has them.")
-    if offer.interval not in Interval.values:
-        raise ledger.InvalidField("interval", f"One of {', '.join(Interval.values)}.")
-    if offer.quotas_follow not in QuotasFollow.values:
-        raise ledger.InvalidField("quotas_follow", f"One of {', '.join(QuotasFollow.values)}.")
-    if offer.trial_credits and not offer.trial_days:
-        raise ledger.InvalidField("trial_credits", "Without trial days there is no trial to give them.")
-    if plan.is_default and (offer.monthly_credits or offer.trial_days or offer.price_minor):
-        raise ledger.InvalidField("plan", "The default plan has no subscription: no price, no credits, no trial.")
 
 
 def _known(code: str, *, locked: bool = False) -> Plan:

@@ -52,7 +52,8 @@ def subscribe(
 
     Where an ``owner`` is given, a missing account is opened for it. Of the first month's credits those are left out
     that a subscription which ended has brought for the same time.
-    Raises UnknownAccount, AccountClosed, UnknownPlan, PlanNotOffered, AlreadySubscribed, TrialNotOffered, TrialUsed, Busy.
+    Raises UnknownAccount, AccountClosed, UnknownPlan, PlanNotOffered, AlreadySubscribed, TrialNotOffered, TrialUsed,
+    Busy.
     """
     if owner is not None and not lock_accounts([account], once=once, at=at):
         insert_account(owner, NOTHING, at)
@@ -178,7 +179,10 @@ def mark_past_due(
 
 @money
 def mark_paid(once: Once | None, /, *, subscription: UUID, cause: Cause, at: datetime | None = None) -> Subscription:
-    """Note that what was due is paid: credits that waited are granted. Raises UnknownSubscription, SubscriptionEnded."""
+    """Note that what was due is paid: credits that waited are granted.
+
+    Raises UnknownSubscription, SubscriptionEnded, Busy.
+    """
     return _change(once, subscription, cause, at, lambda row, state, now: rules.mark_paid(state, now))
 
 

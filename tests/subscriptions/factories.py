@@ -11,7 +11,7 @@ from credits.plan import Actor
 from credits.services.allowances import Limit
 from credits.services.locks import read_account
 from credits.services.prices import add_feature
-from subscriptions.models import Plan, PlanVersion, Subscription
+from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services import plans, subscriptions
 from subscriptions.services.writing import Cause
 
@@ -30,11 +30,9 @@ def at(text: str) -> datetime:
 
 def make_plan(code: str, rank: int, **terms: Any) -> PlanVersion:
     """Add a plan with one version."""
-    plan, _ = Plan.objects.get_or_create(
-        pk=code,
-        defaults={"name": code, "rank": rank, "is_default": terms.pop("is_default", False), "created_at": at("01-01")},
+    plan = plans.add_plan(
+        code=code, name=code.title(), rank=rank, is_default=terms.pop("is_default", False), at=at("01-01")
     )
-    terms.pop("is_default", None)
     return add_version(plan.pk, **terms)
 
 
