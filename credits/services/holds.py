@@ -62,7 +62,7 @@ def capture_hold(
     sheet, held = _lock_hold(hold, account, once, at)
     history.load_references({sheet.id: sheet}, [(sheet.id, memo)])
     tariff = pinned_tariff(held) if usage is not None else None
-    memo = replace(memo, feature=memo.feature or held.memo.feature)
+    memo = replace(memo, feature=held.memo.feature or memo.feature)
     movement = plan.capture(sheet, held, amount, memo, final=final, usage=usage, tariff=tariff)
     plan.expire_lots(sheet)
     return post([sheet], (movement, held), once)
