@@ -115,18 +115,20 @@ def statistics(
     last_day: date | None = None,
     feature: str | None = None,
 ) -> Statistics:
-    """Return what an account moved, period by period, in its own days. By default up to today: 30 days, 12 weeks or months.
+    """Return what an account moved, period by period, in its own days.
 
-    The first period is told whole. Raises TooLong beyond 4,000 periods.
+    By default up to today: 30 days, 12 weeks, 12 months. The first period is told whole.
+    Raises TooLong beyond 4,000 periods.
     """
     last_day = last_day or today
     starts = list(_starts(account, period, first_day or _usual(period, last_day), last_day))
+    first = starts[0] if starts else last_day
     asked = {
         "account": account.pk,
         "mark": _mark(account),
         "period": period.value,
         "week_starts_on": account.week_starts_on,
-        "first": starts[0] if starts else last_day,
+        "first": first,
         "last": last_day,
         "feature": feature,
     }
@@ -137,7 +139,7 @@ def statistics(
         figures = found.get(start, NOTHING)
         balance = None if balance is None else balance + figures.change
         lines.append(Line(start, figures, balance))
-    return Statistics(period, asked["first"], last_day, lines)
+    return Statistics(period, first, last_day, lines)
 
 
 def usage_by_feature(account: Account, *, first_day: date, last_day: date) -> list[tuple[str, Figures]]:

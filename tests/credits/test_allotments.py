@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def account(database: None) -> Account:
     return make_account(external_id="lab", at=START)
 
 
-def begin(account: Account, amount: int = 100, **more: object) -> Allotment:
+def begin(account: Account, amount: int = 100, **more: Any) -> Allotment:
     order = Order("subscription:7", Decimal(amount), START, "UTC", "Plan PRO", **more)
     return allotments.start_allotment(account=account.pk, order=order, at=START)
 
