@@ -7,6 +7,7 @@ from django.views.generic import TemplateView
 urlpatterns = [
     path("", TemplateView.as_view(template_name="index.html")),
     path("admin/", admin.site.urls),
+    path("", include("billing.api.urls")),
     path("", include("credits.api.urls")),
 ]
 
