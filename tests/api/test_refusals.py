@@ -116,7 +116,8 @@ def test_leaves_the_books_byte_identical(
 
 def test_every_kind_of_refusal_is_tried() -> None:
     def kinds(kind: type[refusals.Refusal]) -> set[str]:
-        return {kind.code}.union(*(kinds(each) for each in kind.__subclasses__()))
+        ours = [each for each in kind.__subclasses__() if each.__module__.startswith("credits.")]
+        return {kind.code}.union(*(kinds(each) for each in ours))
 
     elsewhere = {"refused", "request_in_progress", "idempotency_key_reused", "missing_scope"}
     # No request names them.

@@ -31,7 +31,7 @@ class TestAPrice:
         assert (first.status_code, first.json()["version"], second.json()["version"]) == (201, 1, 2)
         listed = api.get("/api/v1/prices?feature=scan").json()["results"]
         assert [(row["version"], row["terms"]) for row in listed] == [(2, {"per": "0.5"}), (1, {"amount": "2"})]
-        assert [row["code"] for row in api.get("/api/v1/features").json()["results"]] == ["scan"]
+        assert [row["code"] for row in api.get("/api/v1/features").json()["results"]] == ["ai-tokens", "scan"]
 
     @pytest.mark.parametrize(
         "body",
@@ -58,7 +58,7 @@ class TestAPrice:
         answer = api.post("/api/v1/prices", body)
 
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
-        assert api.get("/api/v1/prices").json()["results"] == []
+        assert [row["feature"] for row in api.get("/api/v1/prices").json()["results"]] == ["ai-tokens"]
 
     def test_needs_its_scope(self, database: None) -> None:
         reader = Api("credits:read", "credits:write")
