@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  # Django's name for it
 
 
 @register(Tags.compatibility)
@@ -38,3 +38,20 @@ def default_unit_is_a_code(**kwargs: Any) -> list[CheckMessage]:
     if code[:1].isalpha() and len(code) <= 20 and code.replace("-", "").replace("_", "").isalnum():
         return []
     return [Error(f"DEFAULT_UNIT {code!r} is no unit's code.", hint="For example credits.", id="florin.E005")]
+
+
+@register(Tags.compatibility)
+def gateway_is_whole(**kwargs: Any) -> list[CheckMessage]:
+    """The AI gateway is named with its key and workspace, or not at all."""
+    if not settings.PORTKEY_URL or (settings.PORTKEY_API_KEY and settings.PORTKEY_WORKSPACE_SLUG):
+        return []
+    hint = "Set PORTKEY_API_KEY and PORTKEY_WORKSPACE_SLUG too."
+    return [Error("PORTKEY_URL is set, but not all that goes with it.", hint=hint, id="florin.E006")]
+
+
+@register(Tags.security)
+def gateway_is_asked_in_secret(**kwargs: Any) -> list[CheckMessage]:
+    """In production the gateway's key should not travel in the clear."""
+    if settings.DEVELOPMENT or not settings.PORTKEY_URL.startswith("http:"):
+        return []
+    return [Warning("PORTKEY_URL is not https: the key can be read on its way.", id="florin.W001")]

@@ -63,6 +63,19 @@ def url(name: str, *, schemes: tuple[str, ...], default: str | None = None) -> s
     return value
 
 
+def optional_url(name: str, *, schemes: tuple[str, ...]) -> str:
+    """Return an address of one of the schemes, or nothing where the variable is not set."""
+    return url(name, schemes=schemes) if os.environ.get(name, "").strip() else ""
+
+
+def secret(name: str) -> str:
+    """Return a secret that goes into a header: printable ASCII without spaces; or nothing where it is not set."""
+    value = text(name, "")
+    if not all("\x21" <= char <= "\x7e" for char in value):
+        raise ImproperlyConfigured(f"{name} may hold printable ASCII characters only.")
+    return value
+
+
 def database(name: str) -> dict[str, object]:
     """Return Django's connection settings for a postgresql:// address.
 

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "credits",
     "subscriptions",
+    "billing",
     "config",
 ]
 
@@ -150,6 +151,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "credits.api.schema.add_common_answers",
+        "billing.api.schema.add_gateway_answers",
     ],
 }
 
@@ -169,6 +171,14 @@ ABANDONED_USAGE_PERCENT = env.whole("ABANDONED_USAGE_PERCENT", 100, most=100)
 # How long a hold lasts when its caller does not say, and at the most.
 HOLD_SECONDS = env.whole("HOLD_SECONDS", 900, least=1)
 HOLD_SECONDS_MAX = env.whole("HOLD_SECONDS_MAX", 30 * 24 * 3600, least=1)
+
+# --- The AI gateway: what a trace really cost -------------------------------------------------------------------------
+# The whole address of Portkey's log API; without one, traces cannot be charged.
+PORTKEY_URL = env.optional_url("PORTKEY_URL", schemes=("https", "http"))
+PORTKEY_API_KEY = env.secret("PORTKEY_API_KEY")
+PORTKEY_WORKSPACE_SLUG = env.text("PORTKEY_WORKSPACE_SLUG", "")
+# How long asking may take in all, with every page and every new try.
+PORTKEY_TIMEOUT_SECONDS = env.whole("PORTKEY_TIMEOUT_SECONDS", 10, least=1, most=60)
 
 # --- People, security, static files -----------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -212,5 +222,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # They tell every address asked.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
 }

@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
+from django.views.generic import TemplateView
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs")),
+    path("", TemplateView.as_view(template_name="index.html")),
     path("admin/", admin.site.urls),
+    path("", include("billing.api.urls")),
     path("", include("credits.api.urls")),
 ]
 

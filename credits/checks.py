@@ -247,8 +247,8 @@ TOTALS = Check(
     "an account's day totals are its transactions until its mark, summed",
     """
     SELECT format('account %s, %s %s %s: totals say %s in %s, transactions %s in %s',
-                  coalesce(d.account_id, t.account_id), coalesce(d.day, t.day), coalesce(d.feature, t.feature), coalesce(d.kind, t.kind),
-                  d.amount, d.movements, t.amount, t.movements)
+                  coalesce(d.account_id, t.account_id), coalesce(d.day, t.day), coalesce(d.feature, t.feature),
+                  coalesce(d.kind, t.kind), d.amount, d.movements, t.amount, t.movements)
     FROM credits_daytotal d
     FULL JOIN (SELECT t.account_id, t.day, t.feature, t.kind, sum(t.amount) AS amount, sum(t.quantity) AS quantity,
                       count(*) AS movements

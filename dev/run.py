@@ -17,6 +17,7 @@ from pathlib import Path
 
 from . import processes
 from .children import Child, Children, Interrupts, Stopped
+from .gateway import gateway_port, gateway_settings
 from .servers import own_servers, revive, servers
 from .state import PROJECT, DevError, development, remembered, state_folder
 
@@ -46,8 +47,8 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def programs(port: int, state: Path) -> list[Child]:
-    """Return what runs, in the order it starts."""
+def programs(port: int, state: Path, portkey: int | None) -> list[Child]:
+    """Return what runs, in the order it starts: first a stand-in for the AI gateway, where it has a port."""
     celery = [sys.executable, "-m", "celery", "-A", "config"]
     web = [
         sys.executable,
@@ -68,7 +69,10 @@ def programs(port: int, state: Path) -> list[Child]:
     # Nobody to talk to but this one worker: mingle and gossip only delay the start.
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
     beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(state / "beat-schedule")]
-    return [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
+    ours = [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
+    if portkey is not None:
+        ours.insert(0, Child("portkey", [sys.executable, "-m", "tests.fakes.portkey", "--port", str(portkey)]))
+    return ours
 
 
 def demo() -> dict[str, str]:
@@ -121,14 +125,15 @@ def _run(port: int, interrupts: Interrupts) -> None:
     own = own_servers()
     say("Servers: " + (", ".join(server.title for server in own.values()) or "those of the environment"))
     with servers(say, own) as addresses:
-        environment = {**development(), **demo(), **os.environ, **addresses}
+        portkey = gateway_port(state, port)
+        environment = {**development(), **demo(), **os.environ, **addresses, **gateway_settings(state, portkey)}
         children = Children(state, environment, say)
         try:
             for step, command in (("Migrations", "migrate"), ("Demo data", "load_demo")):
                 say(step)
                 children.run(command, [sys.executable, "manage.py", command], interrupts)
-            say("Web, worker and beat")
-            for child in programs(port, state):
+            say("Web, worker and beat" + (", and a stand-in for the AI gateway" if portkey is not None else ""))
+            for child in programs(port, state, portkey):
                 children.add(child)
             _wait_for_health(port, children, interrupts)
             say(_welcome(port, environment))

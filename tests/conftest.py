@@ -18,22 +18,21 @@ from typing import Any
 
 import httpx
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 
+from billing.providers import portkey as provider
 from credits.models import Account, Scope
 from credits.services import keys
 from tests.books import Books, audit, snapshot
 from tests.factories import make_account
+from tests.fakes.portkey import FakePortkey
 
 # With what refers to them.
-TABLES = (
-    "credits_account, credits_idempotencyrecord, credits_apikey, credits_price, credits_feature, credits_allowance,"
-    " subscriptions_plan"
-)
+TABLES = "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, subscriptions_plan"
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +74,8 @@ def commits(django_db_blocker: Any) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("SET session_replication_role = replica")
             cursor.execute(f"TRUNCATE {TABLES}, django_session, django_admin_log, auth_user CASCADE")
+            cursor.execute("DELETE FROM credits_price WHERE created_by <> 'Florin'")
+            cursor.execute("DELETE FROM credits_feature WHERE code <> 'ai-tokens'")
             cursor.execute("SET session_replication_role = DEFAULT")
         cache.clear()
         connections.close_all()
@@ -137,14 +138,32 @@ def api(database: None) -> Api:
 
 
 @pytest.fixture
-def server(committed: None) -> Iterator[str]:
-    """The web server on the test database."""
+def portkey(settings: Any) -> Iterator[FakePortkey]:
+    """The AI gateway that the service asks: it knows the traces it is told of."""
+    with FakePortkey() as fake:
+        for name, value in gateway_settings(fake).items():
+            setattr(settings, name, value)
+        settings.PORTKEY_TIMEOUT_SECONDS = 10
+        provider.forget()
+        yield fake
+        provider.forget()
+
+
+def gateway_settings(fake: FakePortkey) -> dict[str, str]:
+    """Return what points the service at a gateway."""
+    return {"PORTKEY_URL": fake.url, "PORTKEY_API_KEY": fake.key, "PORTKEY_WORKSPACE_SLUG": fake.workspace}
+
+
+@pytest.fixture
+def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
+    """The web server on the test database. It asks ``portkey``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = settings.DATABASES["default"]
+    address = django_settings.DATABASES["default"]
     url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
-    variables = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}"}
+    database = f"{url}/{connection.settings_dict['NAME']}"
+    variables = {**os.environ, "DATABASE_URL": database, **gateway_settings(portkey)}
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
                "--no-ws", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
     process = subprocess.Popen(command, cwd=Path(__file__).parent.parent, env=variables)

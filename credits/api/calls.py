@@ -78,6 +78,14 @@ def check_unit(unit: str) -> None:
     units.decimal_places(unit)
 
 
+def owner_named(asked: Mapping[str, Any]) -> Owner:
+    """Return the account that a body names by ``account`` and, where it says one, ``unit``."""
+    if "unit" in asked:
+        check_unit(asked["unit"])
+        return Owner(asked["account"], asked["unit"])
+    return queries.owners_of([asked["account"]])[asked["account"]]
+
+
 def for_owner(request: Request, external_id: str, act: Callable[[Owner], T]) -> T:
     """Do something with an owner's account in the unit the request names, else the service's own, else its only one."""
     unit = named_unit(request)

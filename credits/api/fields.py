@@ -18,7 +18,7 @@ from rest_framework.fields import empty
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from credits.amounts import plain
-from credits.models.fields import MAX_AMOUNT
+from credits.models.fields import MAX_AMOUNT, MAX_QUANTITY
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 8
@@ -27,7 +27,7 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 # The last words of addresses below an account: an id may not end as an address does, or its account would be another's.
 LAST_WORDS = {
     *("balance", "statement", "grants", "holds", "debits", "topups", "adjustments", "freeze", "unfreeze", "close"),
-    *("history", "add", "deduct", "transfer"),
+    *("history", "add", "deduct", "transfer", "check", "quotas", "override", "reset", "stats", "usage", "entitlements"),
 }
 
 
@@ -45,6 +45,7 @@ class AmountField(serializers.Field[Decimal, Any, Any, Any]):
         "too_fine": "The amount has too many digits.",
     }
     sign = "positive"
+    most = MAX_AMOUNT
 
     def to_internal_value(self, data: Any) -> Decimal:
         """Return the amount as a Decimal. How fine it may be is the unit's to say."""
@@ -63,7 +64,7 @@ class AmountField(serializers.Field[Decimal, Any, Any, Any]):
         if len(amount.as_tuple().digits) > MAX_DIGITS or amount.adjusted() < -MAX_DIGITS:
             self.fail("too_fine")
         self.check_sign(amount)
-        if abs(amount) > MAX_AMOUNT:
+        if abs(amount) > self.most:
             self.fail("too_large")
         return amount
 
@@ -96,6 +97,17 @@ class ZeroOrMoreField(AmountField):
     """An amount that may be zero."""
 
     sign = "not negative"
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": int(MAX_QUANTITY)})
+class QuantityField(AmountField):
+    """How much was used: greater than zero, to twelve decimal places."""
+
+    default_error_messages = {
+        "not_positive": "The quantity must be greater than zero.",
+        "too_large": f"The quantity must not exceed {MAX_QUANTITY:f}.",
+    }
+    most = MAX_QUANTITY
 
 
 class TextField(serializers.CharField):

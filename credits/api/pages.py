@@ -33,6 +33,12 @@ class AccountPages(Pages):
     ordering = ("-created_at", "id")  # type: ignore[assignment]
 
 
+class FeaturePages(Pages):
+    """By code."""
+
+    ordering = "code"
+
+
 class TransactionPages(Pages):
     """Newest first: by id over all accounts, by number within an owner's, each as an index has them."""
 

@@ -50,6 +50,9 @@ class OpenAccountRequest(UnitMixin):
     overdraft_limit = ZeroOrMoreField(required=False, help_text="How far below zero it may be spent.")
     low_balance_threshold = ZeroOrMoreField(required=False, help_text="Warn when the balance falls to this.")
     time_zone = TextField(max_length=64, required=False, help_text="IANA name; the owner's days begin at its midnight.")
+    week_starts_on = serializers.IntegerField(
+        min_value=1, max_value=7, required=False, help_text="The first day of the owner's weeks; 1 is Monday."
+    )
     metadata = MetadataField()
 
     def validate_time_zone(self, value: str) -> str:
@@ -71,6 +74,7 @@ class ChangeAccountRequest(RequestSerializer):
     overdraft_limit = ZeroOrMoreField(required=False)
     low_balance_threshold = ZeroOrMoreField(required=False, allow_null=True, help_text="Null warns no more.")
     time_zone = TextField(max_length=64, required=False)
+    week_starts_on = serializers.IntegerField(min_value=1, max_value=7, required=False)
     metadata = MetadataField()
 
     validate_time_zone = OpenAccountRequest.validate_time_zone
@@ -197,38 +201,3 @@ class ReleaseItem(RequestSerializer):
 class RefundItem(RefundRequest):
     type = serializers.CharField(required=False)
     transaction_id = serializers.UUIDField(help_text="Which spend.")
-
-
-# What an item of a batch may say, by its type: what the same request alone may say, and whom or what it is about.
-ITEMS: dict[str, RequestSerializer] = {
-    "debit": DebitItem(),
-    "topup": TopupItem(),
-    "adjustment": AdjustmentItem(),
-    "transfer": TransferItem(),
-    "hold": HoldItem(),
-    "capture": CaptureItem(),
-    "release": ReleaseItem(),
-    "refund": RefundItem(),
-}
-
-
-class BatchItemRequest(UnitMixin, MemoMixin, TermsMixin):
-    """All that items may say, for the schema. Each type takes what the same request alone takes."""
-
-    type = serializers.ChoiceField(list(ITEMS), help_text="What to do.")
-    account = OwnerIdField(required=False, help_text="Whose account (debit, topup, adjustment, transfer, hold).")
-    target = OwnerIdField(required=False, help_text="Who gains (transfer).")
-    hold_id = serializers.UUIDField(required=False, help_text="Which hold (capture, release).")
-    transaction_id = serializers.UUIDField(required=False, help_text="Which spend (refund).")
-    amount = DifferenceField(required=False, help_text="Positive, but for an adjustment.")
-    reason = serializers.ChoiceField(Reason.choices, required=False, help_text="Why (adjustment).")
-    ticket = TextField(max_length=100, required=False, allow_blank=True, help_text="The support ticket (adjustment).")
-    ttl_seconds = serializers.IntegerField(min_value=1, max_value=settings.HOLD_SECONDS_MAX, required=False)
-    abandonment_charge = ZeroOrMoreField(required=False)
-    final = serializers.BooleanField(default=False)
-    allow_debt = serializers.BooleanField(default=False)
-
-
-class BatchRequest(RequestSerializer):
-    items = BatchItemRequest(many=True, help_text="Up to 10,000, done in their order.")
-    atomic = serializers.BooleanField(default=False, help_text="All or nothing.")

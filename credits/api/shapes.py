@@ -13,7 +13,7 @@ from credits.amounts import number
 from credits.api.fields import MetadataField
 from credits.models import Account, AccountStatus, Grant, GrantCategory, HoldStatus, TransactionKind
 from credits.models.transactions import Counterparty
-from credits.plan import Memo, Movement, Reservation
+from credits.plan import Charge, Memo, Movement, Reservation
 from credits.plan.state import Draws
 
 
@@ -29,6 +29,11 @@ def print_memo(memo: Memo) -> dict[str, Any]:
         "actor": {"kind": memo.actor.kind, "id": memo.actor.id, "name": memo.actor.name},
         "request_id": memo.request_id,
     }
+
+
+def print_charge(charge: Charge) -> dict[str, Any]:
+    """Return what a charge was worked out from."""
+    return {"price_id": charge.price, "quantity": number(charge.quantity), "usage": charge.usage}
 
 
 def print_draws(draws: Draws) -> list[dict[str, Any]]:
@@ -52,8 +57,10 @@ def print_movement(movement: Movement) -> dict[str, Any]:
         "draws": print_draws(movement.draws),
         "parent_id": movement.parent_id,
         "hold_id": movement.hold_id,
+        **print_charge(movement.charge),
         **print_memo(movement.memo),
         "recorded_at": movement.recorded_at,
+        **({"warnings": movement.warnings} if movement.warnings else {}),
     }
 
 
@@ -70,6 +77,7 @@ def print_hold(held: Reservation) -> dict[str, Any]:
         "abandonment_charge": number(held.abandonment_charge),
         "lots": print_draws(held.lots),
         "expires_at": held.expires_at,
+        **print_charge(held.charge),
         **print_memo(held.memo),
         "created_at": held.created_at,
         "closed_at": held.closed_at,
@@ -96,6 +104,7 @@ def print_account(account: Account) -> dict[str, Any]:
             None if account.low_balance_threshold is None else number(account.low_balance_threshold)
         ),
         "time_zone": account.time_zone,
+        "week_starts_on": account.week_starts_on,
         "metadata": account.metadata,
         "created_at": account.created_at,
     }
@@ -141,12 +150,18 @@ class MemoOut(serializers.Serializer[Any]):
     request_id = serializers.CharField()
 
 
+class ChargeOut(serializers.Serializer[Any]):
+    price_id = serializers.IntegerField(allow_null=True, help_text="The version of the price it was worked out with.")
+    quantity = AmountOut(help_text="How many uses.")
+    usage = serializers.DictField(help_text="What was priced: quantity, model, tokens.")
+
+
 class DrawOut(serializers.Serializer[Any]):
     grant_id = serializers.UUIDField()
     amount = AmountOut()
 
 
-class TransactionOut(MemoOut):
+class TransactionOut(ChargeOut, MemoOut):
     id = serializers.UUIDField()
     account = serializers.CharField()
     unit = serializers.CharField()
@@ -161,9 +176,12 @@ class TransactionOut(MemoOut):
     parent_id = serializers.UUIDField(allow_null=True)
     hold_id = serializers.UUIDField(allow_null=True)
     recorded_at = serializers.DateTimeField()
+    warnings = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="Soft quotas that it went past."
+    )
 
 
-class HoldOut(MemoOut):
+class HoldOut(ChargeOut, MemoOut):
     id = serializers.UUIDField()
     account = serializers.CharField()
     unit = serializers.CharField()
@@ -194,6 +212,7 @@ class AccountOut(serializers.Serializer[Any]):
     debt = AmountOut()
     low_balance_threshold = AmountOut(allow_null=True)
     time_zone = serializers.CharField()
+    week_starts_on = serializers.IntegerField(min_value=1, max_value=7)
     metadata = MetadataField(required=True)
     created_at = serializers.DateTimeField()
 

@@ -13,8 +13,10 @@ from credits.api.views.accounts import AccountViewSet
 from credits.api.views.batches import BatchViewSet
 from credits.api.views.health import health
 from credits.api.views.holds import HoldViewSet
+from credits.api.views.prices import FeatureViewSet, PriceViewSet
 from credits.api.views.transactions import TransactionViewSet
 from credits.api.views.transfers import TransferViewSet
+from credits.api.views.usage import UsageViewSet
 
 
 class Router(SimpleRouter):
@@ -32,6 +34,9 @@ router.register("transactions", TransactionViewSet, basename="transaction")
 router.register("holds", HoldViewSet, basename="hold")
 router.register("transfers", TransferViewSet, basename="transfer")
 router.register("batches", BatchViewSet, basename="batch")
+router.register("usage", UsageViewSet, basename="usage")
+router.register("prices", PriceViewSet, basename="price")
+router.register("features", FeatureViewSet, basename="feature")
 
 dialect_a = Router()
 dialect_a.register("", LottiViewSet, basename="lotti")

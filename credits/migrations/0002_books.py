@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import migrations
@@ -73,6 +74,26 @@ def add_units(apps: StateApps, schema_editor: Any) -> None:
     unit.objects.get_or_create(code="USD", defaults={"name": "US dollars", "decimal_places": 6})
 
 
+def add_prices(apps: StateApps, schema_editor: Any) -> None:
+    """Add what dialect D's callers are charged from the first day: 35 credits for each dollar that an AI trace cost."""
+    begin = datetime(2000, 1, 1, tzinfo=UTC)
+    apps.get_model("credits", "Feature").objects.get_or_create(
+        code="ai-tokens", defaults={"name": "AI tokens, by their cost in US dollars", "created_at": begin}
+    )
+    price = apps.get_model("credits", "Price").objects
+    if not price.filter(feature="ai-tokens").exists():
+        price.create(
+            unit_id="credits",
+            feature="ai-tokens",
+            version=1,
+            scheme="per_unit",
+            terms={"per": "35"},
+            effective_at=begin,
+            created_by="Florin",
+            created_at=begin,
+        )
+
+
 class Migration(migrations.Migration):
     dependencies = [("credits", "0001_initial")]
 
@@ -87,4 +108,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(STORAGE, PLAIN_STORAGE),
         migrations.RunPython(add_units, migrations.RunPython.noop),
+        migrations.RunPython(add_prices, migrations.RunPython.noop),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -65,6 +66,20 @@ class Bite:
             f"{say(self.limit)} {counts} {what}{PER[Period(quota.period)]} are allowed: "
             f"{say(quota.used)} used{reserved}, {say(self.wanted)} more requested."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A quota as it stands at a moment, with what open holds stand to take of it."""
+
+    count: QuotaCount
+    reserved: Decimal
+    at: datetime
+
+
+def standing(sheet: Sheet, count: QuotaCount) -> Standing:
+    """Return how a quota stands. The sheet has every open hold where there are any."""
+    return Standing(count, reserved(sheet, count), sheet.at)
 
 
 def prepare(sheet: Sheet) -> None:

@@ -51,9 +51,10 @@ def expire_lots(sheet: Sheet, moment: datetime | None = None) -> None:
         owed = min(max(sheet.overdrawn, ZERO), lot.free)
         gone = min(lot.free - owed, max(sheet.available, ZERO))
         if gone > 0:
-            sheet.change_lot(lot, remaining=-gone)
+            # It pays what it owes itself: were that left to other lots, what has lapsed would stay behind here.
+            sheet.change_lot(lot, remaining=-gone - owed)
             description = f"{lot.category.capitalize()} lot of {say(lot.amount)} expired"
             move(
-                sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone)],
+                sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone - owed)],
                 Memo(SYSTEM, description=description),
             )  # fmt: skip

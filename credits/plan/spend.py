@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
@@ -175,6 +176,7 @@ def capture(
     if usage is not None:
         if tariff is None:
             raise refusals.InvalidField("usage", "The hold was placed for an amount: capture an amount of it.")
+        usage = replace(usage, feature=held.memo.feature, model=held.charge.usage.get("model", ""))
         check_usage(usage)
         amount = cost(tariff, usage, sheet.decimal_places)
         quantity = min(counted(usage), quantity)

@@ -1,8 +1,8 @@
 """Days, weeks and months as an account's owner lives them. Pure: no database, no clock.
 
 A day begins at the first instant at which the zone's clocks show it: its midnight, the earlier one where it comes
-twice, or where clocks were put forward past it, the moment they were. A window reaches from its start to the start of the
-next, so windows leave no gap and never overlap, whatever the clocks do in between.
+twice, or where clocks were put forward past it, the moment they were. A window reaches from its start to the start of
+the next, so windows leave no gap and never overlap, whatever the clocks do in between.
 """
 
 from __future__ import annotations

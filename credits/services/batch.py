@@ -179,7 +179,7 @@ def _release(room: Room, item: Item) -> Reservation:
 def _capture(room: Room, item: Item) -> Movement:
     sheet, held = room.hold(item)
     tariff = pinned_tariff(held) if item.usage is not None else None
-    memo = replace(item.memo, feature=item.memo.feature or held.memo.feature)
+    memo = replace(item.memo, feature=held.memo.feature or item.memo.feature)
     movement = plan.capture(sheet, held, item.amount, memo, final=item.final, usage=item.usage, tariff=tariff)
     plan.expire_lots(sheet)
     return movement

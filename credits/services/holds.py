@@ -62,7 +62,7 @@ def capture_hold(
     sheet, held = _lock_hold(hold, account, once, at)
     history.load_references({sheet.id: sheet}, [(sheet.id, memo)])
     tariff = pinned_tariff(held) if usage is not None else None
-    memo = replace(memo, feature=memo.feature or held.memo.feature)
+    memo = replace(memo, feature=held.memo.feature or memo.feature)
     movement = plan.capture(sheet, held, amount, memo, final=final, usage=usage, tariff=tariff)
     plan.expire_lots(sheet)
     return post([sheet], (movement, held), once)
@@ -83,10 +83,10 @@ def release_hold(
 
 
 @money
-def extend_hold(once: Once | None, /, *, hold: UUID, expires_at: datetime, at: datetime | None = None) -> Reservation:
-    """Let a hold last longer. Raises UnknownHold, HoldClosed, InvalidField, Busy."""
+def extend_hold(once: Once | None, /, *, hold: UUID, lasting: timedelta, at: datetime | None = None) -> Reservation:
+    """Let a hold last longer, counted from now. Raises UnknownHold, HoldClosed, InvalidField, Busy."""
     sheet, held = _lock_hold(hold, None, once, at)
-    return post([sheet], plan.extend(sheet, held, expires_at), once)
+    return post([sheet], plan.extend(sheet, held, sheet.at + lasting), once)
 
 
 def _lock_hold(hold: UUID, account: UUID | None, once: Once | None, at: datetime | None) -> tuple[Sheet, Reservation]:

@@ -133,6 +133,14 @@ def read_account(account: UUID, *, at: datetime | None = None) -> Sheet:
     return _settled(rows)[account]
 
 
+def read_with_holds(account: UUID, *, at: datetime | None = None) -> Sheet:
+    """Return what ``read_account`` returns, with every open hold on it."""
+    sheet = read_account(account, at=at)
+    if sheet.held and not sheet.holds:
+        history.load_open_holds({account: sheet})
+    return sheet
+
+
 def _read(
     ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True, idle: bool = False
 ) -> list[tuple[Any, ...]]:

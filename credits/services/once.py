@@ -109,6 +109,17 @@ def money(function: Callable[Concatenate[Once | None, P], T]) -> Callable[..., T
     return run
 
 
+@money
+def keep(once: Once | None, /, *, act: Callable[[], T]) -> T:
+    """Do something that locks no account, once for its key."""
+    if once is not None:
+        once.check(once.find())
+    result = act()
+    if once is not None:
+        once.record(once.answer_to(result))
+    return result
+
+
 def _attempt(function: Callable[..., T], once: Once | None, kwargs: dict[str, Any]) -> T:
     with transaction.atomic():
         try:

@@ -12,7 +12,9 @@ from credits import refusals
 from credits.models import Measure, Quota, QuotaPeriod
 from credits.models.fields import MAX_QUANTITY
 from credits.plan import Sheet, quotas
+from credits.plan.quotas import Standing
 from credits.plan.state import QuotaCount, QuotaKey
+from credits.services import history
 from credits.services.locks import lock_account, lock_idle_accounts
 from credits.services.once import Once, money
 from credits.services.postings import post
@@ -34,7 +36,7 @@ def set_quota(
     limit: Decimal | None,
     hard: bool = True,
     at: datetime | None = None,
-) -> QuotaCount:
+) -> Standing:
     """Give an account a limit of its own, in place of its plan's; None takes it away. What was used stays counted.
 
     A hard limit refuses, a soft one warns. Raises UnknownAccount, InvalidField, Busy.
@@ -45,7 +47,7 @@ def set_quota(
     count = quotas.ensure(sheet, key)
     count.limit, count.hard = limit, hard
     count.changed = sheet.touched = True
-    return post([sheet], count, once)
+    return post([sheet], _standing(sheet, count), once)
 
 
 @money
@@ -59,7 +61,7 @@ def override_quota(
     until: datetime,
     reason: str,
     at: datetime | None = None,
-) -> QuotaCount:
+) -> Standing:
     """Give an account another limit until a moment, after which the usual one holds again by itself.
 
     Raises UnknownAccount, InvalidField, Busy.
@@ -72,26 +74,26 @@ def override_quota(
     count = quotas.ensure(sheet, key)
     count.override_limit, count.override_until, count.override_reason = limit, until, reason
     count.changed = sheet.touched = True
-    return post([sheet], count, once)
+    return post([sheet], _standing(sheet, count), once)
 
 
 @money
-def end_override(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datetime | None = None) -> QuotaCount:
+def end_override(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datetime | None = None) -> Standing:
     """Let the usual limit hold again. Raises UnknownAccount, UnknownQuota, Busy."""
     sheet = lock_account(account, once=once, at=at)
     count = _known(sheet, key)
     count.override_limit, count.override_until, count.override_reason = None, None, ""
     count.changed = sheet.touched = True
-    return post([sheet], count, once)
+    return post([sheet], _standing(sheet, count), once)
 
 
 @money
-def reset_quota(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datetime | None = None) -> QuotaCount:
+def reset_quota(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datetime | None = None) -> Standing:
     """Let a quota begin anew now, within its window. Raises UnknownAccount, UnknownQuota, Busy."""
     sheet = lock_account(account, once=once, at=at)
     count = _known(sheet, key)
     quotas.reset(sheet, count)
-    return post([sheet], count, once)
+    return post([sheet], _standing(sheet, count), once)
 
 
 def reset_due_quotas(period: QuotaPeriod, *, at: datetime | None = None) -> int:
@@ -123,6 +125,12 @@ def _due(period: QuotaPeriod, after: UUID | None, at: datetime | None) -> list[U
     if after is not None:
         rows = rows.filter(account_id__gt=after)
     return list(rows.order_by("account_id").values_list("account_id", flat=True).distinct()[:SLICE])
+
+
+def _standing(sheet: Sheet, count: QuotaCount) -> Standing:
+    if sheet.held and not sheet.holds:
+        history.load_open_holds({sheet.id: sheet})
+    return quotas.standing(sheet, count)
 
 
 def _known(sheet: Sheet, key: QuotaKey) -> QuotaCount:

@@ -14,10 +14,9 @@ from credits import plan, refusals
 from credits.models import Transaction, TransactionKind, UnpricedStatus, UnpricedUsage
 from credits.plan import Actor, Memo, Movement, Reservation, Sheet, Tariff, Usage
 from credits.plan.pricing import cost
-from credits.plan.quotas import reserved
-from credits.plan.state import QuotaCount
+from credits.plan.quotas import Standing, standing
 from credits.services import history
-from credits.services.locks import lock_account, read_account
+from credits.services.locks import lock_account, read_with_holds
 from credits.services.once import Once, money
 from credits.services.postings import post
 from credits.services.prices import price_book
@@ -91,7 +90,7 @@ class Preview:
     movement: Movement | None
     refusal: refusals.Refusal | None
     tariff: Tariff | None
-    quotas: list[tuple[QuotaCount, Decimal]]
+    quotas: list[Standing]
 
 
 def preview_charge(
@@ -101,9 +100,7 @@ def preview_charge(
 
     Raises UnknownAccount, InvalidField.
     """
-    sheet = read_account(account, at=at)
-    if sheet.held and not sheet.complete:
-        history.load_open_holds({account: sheet})
+    sheet = read_with_holds(account, at=at)
     movement, refusal, tariff = None, None, None
     try:
         if usage is not None:
@@ -120,7 +117,7 @@ def preview_charge(
     except refusals.Refusal as refused:
         refusal = refused
     touched = [count for count in sheet.quotas.values() if count.feature in {"", memo.feature}]
-    return Preview(sheet, movement, refusal, tariff, [(count, reserved(sheet, count)) for count in touched])
+    return Preview(sheet, movement, refusal, tariff, [standing(sheet, count) for count in touched])
 
 
 def quarantine(outcomes: Iterable[object]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 import yaml
 from django.core.management import call_command
+from django.test import override_settings
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -17,11 +18,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from billing.api.dialects.tokens import USED
+from billing.providers import portkey as provider
 from config.wsgi import application
 from credits.models import Scope
 from credits.services.keys import create_api_key
 from tests.books import audit
-from tests.conftest import commits
+from tests.conftest import commits, gateway_settings
+from tests.factories import make_account
+from tests.fakes.portkey import FakePortkey
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -48,10 +53,13 @@ def test_every_operation_keeps_to_the_schema(case: schemathesis.Case, caller: di
 
 @pytest.fixture(scope="module")
 def caller(django_db_setup: None, django_db_blocker: Any) -> Any:
-    """A key, and accounts with the ids that the examples name, for all cases of the module."""
-    with commits(django_db_blocker):
+    """A key, the account that dialect D's example names, and a gateway that knows its trace, for the whole module."""
+    with commits(django_db_blocker), FakePortkey(demo=True) as fake, override_settings(**gateway_settings(fake)):
+        provider.forget()
+        make_account(external_id=USED["userId"], balance=10**6)
         _, key = create_api_key(name="schemathesis", scopes=Scope.values)
         yield {"Authorization": f"Bearer {key}"}
+        provider.forget()
         assert audit() == {}
 
 
@@ -69,7 +77,10 @@ def test_every_operation_has_a_tag_a_summary_and_an_example() -> None:
 def test_the_dialects_have_tags_of_their_own() -> None:
     tags = {tag for operations in SCHEMA["paths"].values() for each in operations.values() for tag in each["tags"]}
 
-    assert tags == {"Accounts", "Credits", "Holds", "Transactions", "Dialect A", "Dialect B", "Dialect E"}
+    assert tags == {
+        *("Accounts", "Credits", "Holds", "Transactions", "Usage", "Prices", "Quotas"),
+        *("Dialect A", "Dialect B", "Dialect D", "Dialect E"),
+    }
 
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/docs", "/api/redoc/", "/api/schema/"])
@@ -79,3 +90,9 @@ def test_the_pages_load_nothing_from_elsewhere(client: Any, path: str) -> None:
     assert page.status_code == 200
     assert b"//cdn" not in page.content
     assert b"https://" not in page.content or path == "/api/schema/"
+
+
+def test_what_asks_the_gateway_may_fail_with_it() -> None:
+    failing = [path for path, each in SCHEMA["paths"].items() if "502" in each.get("post", {}).get("responses", {})]
+
+    assert failing == ["/api/v1/token_used"]

@@ -15,10 +15,6 @@ def test_an_address_of_the_api_that_is_none_is_a_problem(api: Api) -> None:
     assert answer.json()["code"] == "not_found"
 
 
-def test_the_bare_address_leads_to_the_manual(client: Client) -> None:
-    assert client.get("/").headers["Location"] == "/api/docs"
-
-
 def test_another_is_a_page(client: Client) -> None:
     assert client.get("/nowhere").headers["Content-Type"].startswith("text/html")
 

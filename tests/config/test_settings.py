@@ -48,6 +48,9 @@ def test_good_values_start() -> None:
         ("HOLD_SECONDS", "hunter2"),
         ("HOLD_SECONDS", "0"),
         ("RATE_LIMIT_PER_MINUTE", "-1"),
+        ("PORTKEY_URL", "ftp://hunter2@portkey.example"),
+        ("PORTKEY_API_KEY", "hunter2 with spaces"),
+        ("PORTKEY_TIMEOUT_SECONDS", "0"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_is_named_but_not_told(name: str, value: str | None) -> None:
@@ -80,3 +83,26 @@ def test_inconsistent_settings_are_found(settings: Any) -> None:
 
     settings.DEFAULT_UNIT = "no unit!"
     assert [found.id for found in checks.default_unit_is_a_code()] == ["florin.E005"]
+
+
+def test_a_gateway_is_configured_whole_or_not_at_all(settings: Any) -> None:
+    settings.PORTKEY_URL, settings.PORTKEY_API_KEY, settings.PORTKEY_WORKSPACE_SLUG = "", "", ""
+    assert checks.gateway_is_whole() == []
+
+    settings.PORTKEY_URL = "https://portkey.example/v1/logs"
+    assert [found.id for found in checks.gateway_is_whole()] == ["florin.E006"]
+    settings.PORTKEY_API_KEY = "pk"
+    assert [found.id for found in checks.gateway_is_whole()] == ["florin.E006"]
+    settings.PORTKEY_WORKSPACE_SLUG = "ws"
+    assert checks.gateway_is_whole() == []
+
+
+def test_a_gateway_that_reads_in_the_clear_is_warned_of_in_production(settings: Any) -> None:
+    settings.PORTKEY_URL = "http://portkey.example/v1/logs"
+    settings.DEVELOPMENT = True
+    assert checks.gateway_is_asked_in_secret() == []
+
+    settings.DEVELOPMENT = False
+    assert [found.id for found in checks.gateway_is_asked_in_secret()] == ["florin.W001"]
+    settings.PORTKEY_URL = "https://portkey.example/v1/logs"
+    assert checks.gateway_is_asked_in_secret() == []

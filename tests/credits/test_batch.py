@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,13 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from credits import refusals
-from credits.models import Account, Grant, GrantCategory, Hold, Transaction
-from credits.plan import LotTerms, Movement, Reservation
-from credits.services import accounts, corrections, expiry, holds, movements
+from credits.models import Account, Grant, GrantCategory, Hold, Quota, Transaction
+from credits.plan import LotTerms, Movement, Reservation, Usage
+from credits.plan.state import QuotaKey
+from credits.services import accounts, corrections, expiry, holds, movements, quotas, usage
 from credits.services.batch import BatchRefused, Item, Outcome, Verb, post_batch
 from credits.services.transfers import transfer_credits
 from tests.books import Books
-from tests.factories import give, hold, make_account, memo, spend
+from tests.factories import give, hold, make_account, memo, price, spend
 
 NOW = datetime(2099, 1, 1, tzinfo=UTC)
 
@@ -30,33 +32,40 @@ def item(verb: Verb, account: Account | None = None, amount: int | None = None, 
     )
 
 
+# Each item as a request of its own.
+ALONE: dict[Verb, Callable[..., Any]] = {
+    Verb.DEBIT: lambda wanted, **common: movements.spend_credits(
+        account=wanted.account, amount=wanted.amount, **common
+    ),
+    Verb.USAGE: lambda wanted, **common: usage.charge_usage(account=wanted.account, usage=wanted.usage, **common),
+    Verb.TOPUP: lambda wanted, **common: movements.add_credits(
+        account=wanted.account, amount=wanted.amount, terms=wanted.terms, **common
+    ),
+    Verb.ADJUSTMENT: lambda wanted, **common: movements.adjust_balance(
+        account=wanted.account, delta=wanted.amount, allow_debt=wanted.allow_debt, **common
+    ),
+    Verb.TRANSFER: lambda wanted, **common: transfer_credits(
+        source=wanted.account, target=wanted.target, amount=wanted.amount, **common
+    )[0],
+    Verb.HOLD: lambda wanted, **common: holds.hold_credits(
+        account=wanted.account, amount=wanted.amount, lasting=wanted.lasting, **common
+    ),
+    Verb.CAPTURE: lambda wanted, **common: holds.capture_hold(
+        hold=wanted.answers, amount=wanted.amount, final=wanted.final, **common
+    )[0],
+    Verb.RELEASE: lambda wanted, at, memo: holds.release_hold(hold=wanted.answers, at=at),
+    Verb.REFUND: lambda wanted, **common: corrections.refund_transaction(
+        transaction=wanted.answers, amount=wanted.amount, **common
+    ),
+}
+
+
 def alone(wanted: Item, at: datetime) -> Outcome:
-    """Do an item as a request of its own."""
-    common: dict[str, Any] = {"memo": wanted.memo, "at": at}
     try:
-        match wanted.verb:
-            case Verb.DEBIT:
-                return movements.spend_credits(account=wanted.account, amount=wanted.amount, **common)
-            case Verb.TOPUP:
-                return movements.add_credits(account=wanted.account, amount=wanted.amount, terms=wanted.terms, **common)
-            case Verb.ADJUSTMENT:
-                return movements.adjust_balance(
-                    account=wanted.account, delta=wanted.amount, allow_debt=wanted.allow_debt, **common
-                )
-            case Verb.TRANSFER:
-                return transfer_credits(source=wanted.account, target=wanted.target, amount=wanted.amount, **common)[0]
-            case Verb.HOLD:
-                return holds.hold_credits(
-                    account=wanted.account, amount=wanted.amount, lasting=wanted.lasting, **common
-                )
-            case Verb.CAPTURE:
-                return holds.capture_hold(hold=wanted.answers, amount=wanted.amount, final=wanted.final, **common)[0]
-            case Verb.RELEASE:
-                return holds.release_hold(hold=wanted.answers, at=at)
-            case Verb.REFUND:
-                return corrections.refund_transaction(transaction=wanted.answers, amount=wanted.amount, **common)
+        outcome: Outcome = ALONE[wanted.verb](wanted, memo=wanted.memo, at=at)
     except refusals.Refusal as refusal:
         return refusal
+    return outcome
 
 
 def told(outcome: Outcome) -> Any:
@@ -144,6 +153,7 @@ class TestABatchAndOneByOne:
 
     @pytest.mark.parametrize("block", range(10))
     def test_agree(self, database: None, block: int) -> None:
+        price("ml-analysis", "per_unit", per=2)
         for seed in ROUNDS[block * 30 : block * 30 + 30]:
             chance = random.Random(seed)
             script = [chance.random() for _ in range(200)]
@@ -168,13 +178,18 @@ class TestABatchAndOneByOne:
                 give(account, chance.randint(1, 40), expires_at=expires_at, priority=chance.randint(1, 3),
                      transferable=chance.random() < 0.7, at=before)  # fmt: skip
             cast["accounts"].append(account)
+            if number:
+                quotas.set_quota(
+                    account=account.pk, key=QuotaKey("", "daily", "credits"), limit=Decimal(chance.randint(10, 50)),
+                    hard=number == 1, at=before,
+                )  # fmt: skip
             for _ in range(2):
                 try:
                     lasting = timedelta(minutes=chance.choice([30, 90]))
                     cast["answers"].append(hold(account, chance.randint(1, 15), at=before, lasting=lasting,
                                                 abandonment_charge=chance.randint(0, 1)).id)  # fmt: skip
                     cast["answers"].append(spend(account, chance.randint(1, 15), at=before).id)
-                except refusals.InsufficientCredits:
+                except (refusals.InsufficientCredits, refusals.QuotaExceeded):
                     cast["answers"].append(uuid4())
         return cast
 
@@ -199,6 +214,7 @@ class TestABatchAndOneByOne:
                     verb,
                     None if answering else account,
                     amount,
+                    usage=Usage("ml-analysis", quantity=Decimal(chance.randint(1, 5))) if verb is Verb.USAGE else None,
                     target=target.pk if verb is Verb.TRANSFER else None,
                     answers=answers if answering else None,
                     memo=said,
@@ -223,6 +239,7 @@ class TestABatchAndOneByOne:
                 "amount", "remaining", "held", "is_open")),
             list(Hold.objects.filter(account__in=ids).order_by("account__external_id", "id").values_list(
                 "amount", "captured", "status")),
+            list(Quota.objects.filter(account__in=ids).order_by("account__external_id").values_list("used")),
         ]  # fmt: skip
 
 

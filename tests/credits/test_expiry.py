@@ -141,3 +141,16 @@ def test_one_account_that_cannot_be_settled_keeps_no_other_from_it(
 
     assert expiry.expire_due_lots(at=NOW) == 2
     assert str(broken) in caplog.text
+
+
+def test_a_lapsed_lot_pays_what_is_overdrawn_and_leaves_nothing_behind(database: None) -> None:
+    """Left to an earlier lot, what was overdrawn would have kept the lapsed one spendable."""
+    account = make_account(external_id="carl", overdraft_limit=Decimal(20), at=NOW)
+    for amount, terms in ((6, {"priority": 1}), (10, {"expires_at": NOW + timedelta(hours=2)})):
+        give(account, amount, at=NOW, **terms)
+        hold(account, amount, at=NOW, lasting=timedelta(hours=1))
+    spend(account, 6, at=NOW)
+
+    expiry.settle_account(account=account.pk, at=NOW + timedelta(hours=3))
+
+    assert list(Grant.objects.order_by("priority").values_list("remaining", flat=True)) == [6, 0]

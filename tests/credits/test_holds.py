@@ -145,7 +145,7 @@ class TestTimingOut:
 
     def test_comes_later_when_extended(self, alice: Account) -> None:
         held = hold(alice, 90, at=NOW, lasting=timedelta(minutes=1))
-        holds.extend_hold(hold=held.id, expires_at=NOW + timedelta(hours=1), at=NOW)
+        holds.extend_hold(hold=held.id, lasting=timedelta(hours=1), at=NOW)
 
         expiry.time_out_due_holds(at=NOW + timedelta(minutes=2))
         assert Hold.objects.get().status == "open"

@@ -9,7 +9,7 @@ import pytest
 
 from credits import refusals
 from credits.models import Account, Transaction, UnpricedUsage
-from credits.plan import Memo, Usage
+from credits.plan import Memo, Reservation, Usage
 from credits.services import holds, prices, usage
 from credits.services.corrections import refund_transaction
 from tests.factories import TESTER, charge, make_account, memo, price, spend
@@ -169,7 +169,7 @@ class TestUseWithoutAPrice:
 
 
 class TestAHoldForAUse:
-    def held(self, account: Account, **more: object) -> object:
+    def held(self, account: Account, **more: object) -> Reservation:
         return usage.hold_usage(
             account=account.pk,
             usage=Usage(model="gpt-6", input_tokens=1_000_000, output_tokens=4_000_000),

@@ -26,7 +26,7 @@ if os.environ.get("STANDIN_WEB"):
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [environ["PATH_INFO"].encode()]
+    return [environ["PATH_INFO"].encode(), os.environ.get("PORTKEY_URL", "").encode()]
 """
 CELERY = """
 import os
@@ -44,6 +44,11 @@ class Project:
         self.state = folder / ".florin"
         folder.mkdir(exist_ok=True)
         shutil.copytree(PROJECT / "dev", folder / "dev", ignore=shutil.ignore_patterns("__pycache__"))
+        # What `make run` takes from the tests: stand-ins for what the service calls.
+        for path in ("tests/__init__.py", "tests/fakes"):
+            copy = shutil.copytree if PROJECT.joinpath(path).is_dir() else shutil.copy
+            folder.joinpath(path).parent.mkdir(exist_ok=True)
+            copy(PROJECT / path, folder / path)
         folder.joinpath("config").mkdir()
         for name, text in {"manage": MANAGE, "config/__init__": CELERY, "config/wsgi": WSGI}.items():
             folder.joinpath(f"{name}.py").write_text(text)
@@ -104,6 +109,14 @@ class Project:
             return False
         finally:
             connection.close()
+
+    def gateway(self) -> str:
+        """Return the address of the AI gateway that the stand-in's web server was given."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("GET", "/gateway")
+        shown = connection.getresponse().read().decode().removeprefix("/gateway")
+        connection.close()
+        return shown
 
     def _has(self, pid: int, name: str) -> bool:
         try:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from dev import processes
@@ -42,9 +43,46 @@ class TestItComesUp:
         assert (status, rest.split()[-1]) == (0, "Stopped.")
         assert project.processes() == []
 
+    def test_has_a_gateway_to_try_out_and_keeps_its_port(self, project: Project) -> None:
+        addresses = []
+        for _ in range(2):
+            process = project.start("dev.run", PORTKEY_API_KEY="of-a-real-one")
+            read_until(process, LAST_LINE)
+            addresses.append(project.gateway())
+            key = project.state.joinpath("portkey-key").read_text().strip()
+            asked = {"trace_id": "t", "workspace_slug": "demo"}
+            told = httpx.get(addresses[-1], params=asked, headers={"x-portkey-api-key": key}).json()
+            finish(process, signal.SIGINT)
+            assert (told["total"], [row["cost"] for row in told["data"]]) == (2, [0.8, 0.4345])
+
+        assert addresses[0] == addresses[1]
+        assert project.processes() == []
+
+    def test_leaves_the_gateway_of_the_environment_alone(self, project: Project) -> None:
+        process = project.start("dev.run", PORTKEY_URL="https://portkey.example/v1/logs")
+        read_until(process, LAST_LINE)
+
+        shown, stand_ins = project.gateway(), project.processes("fakes.portkey")
+        finish(process, signal.SIGINT)
+
+        assert (shown, stand_ins) == ("https://portkey.example/v1/logs", [])
+
+    def test_gives_the_gateway_another_port_when_its_own_is_taken(self, project: Project) -> None:
+        project.state.mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            number = taken.getsockname()[1]
+            project.state.joinpath("portkey-port").write_text(f"{number}\n")
+            process = project.start("dev.run")
+            read_until(process, LAST_LINE)
+            shown = project.gateway()
+            finish(process, signal.SIGINT)
+
+        assert shown != f"http://127.0.0.1:{number}/v1/logs"
+        assert shown.startswith("http://127.0.0.1:")
+
     @pytest.mark.faults
     def test_secrets_stay_the_same_and_private(self, project: Project) -> None:
-        kept = ("demo-password", "demo-api-key", "secret-key")
+        kept = ("demo-password", "demo-api-key", "secret-key", "portkey-key")
         texts = []
         for _ in range(2):
             process = project.start("dev.run")

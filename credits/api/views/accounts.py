@@ -27,6 +27,7 @@ from credits.api.schema import UNIT, describe
 from credits.api.shapes import AccountOut, print_account
 from credits.api.views.account_moves import MovesMixin
 from credits.api.views.account_reads import ReadsMixin
+from credits.api.views.account_use import UseMixin
 from credits.models import Account, AccountStatus, Scope
 from credits.models.accounts import account_id
 from credits.plan import Owner
@@ -39,7 +40,10 @@ CHANGE = ChangeAccountRequest()
 FREEZE = FreezeRequest()
 CLOSE = CloseRequest()
 NOTHING = NothingRequest()
-PARTICULARS = ("name", "email", "overdraft_limit", "low_balance_threshold", "time_zone", "metadata")
+PARTICULARS = (
+    *("name", "email", "overdraft_limit", "low_balance_threshold"),
+    *("time_zone", "week_starts_on", "metadata"),
+)
 DIALECT_A_UNIT = "USD"
 
 
@@ -54,7 +58,7 @@ class AccountFilter(filters.FilterSet):
         fields: list[str] = []
 
 
-class AccountViewSet(ReadsMixin, MovesMixin):
+class AccountViewSet(ReadsMixin, MovesMixin, UseMixin):
     """Accounts, and what is done with one."""
 
     queryset = Account.objects.all()
@@ -64,6 +68,7 @@ class AccountViewSet(ReadsMixin, MovesMixin):
     filterset_class = AccountFilter
     scopes = {
         **MovesMixin.scopes,
+        **UseMixin.scopes,
         "create": Scope.ACCOUNTS_WRITE,
         "partial_update": Scope.ACCOUNTS_WRITE,
         "freeze": Scope.ACCOUNTS_WRITE,

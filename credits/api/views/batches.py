@@ -12,11 +12,13 @@ from rest_framework.request import Request
 
 from credits import queries, refusals
 from credits.api import examples
+from credits.api.batch_requests import ITEMS, BatchRequest
 from credits.api.bodies import MOST_BODY
 from credits.api.calls import caller, check_unit, memo, perform
-from credits.api.requests import ITEMS, BatchRequest
 from credits.api.schema import describe
 from credits.api.shapes import BatchOut, print_hold, print_movement
+from credits.api.use_requests import says_use
+from credits.api.use_requests import usage as use_of
 from credits.api.views.account_moves import terms
 from credits.api.views.base import ApiViewSet
 from credits.models import Scope
@@ -24,7 +26,7 @@ from credits.plan import ON_TERMS, Movement, Owner, Reservation
 from credits.plan.state import ZERO
 from credits.services.batch import MOST_ITEMS, Item, Outcome, Verb, post_batch
 
-ON_ACCOUNT = {Verb.DEBIT, Verb.TOPUP, Verb.ADJUSTMENT, Verb.TRANSFER, Verb.HOLD}
+ON_ACCOUNT = {Verb.DEBIT, Verb.USAGE, Verb.TOPUP, Verb.ADJUSTMENT, Verb.TRANSFER, Verb.HOLD}
 SCOPES = {Verb.ADJUSTMENT: Scope.CREDITS_ADJUST, Verb.REFUND: Scope.CREDITS_REFUND}
 
 
@@ -50,16 +52,21 @@ class BatchViewSet(ApiViewSet):
     )
     def create(self, request: Request) -> HttpResponse:
         """Each item is judged in its turn and answered as if it had come alone; with `atomic`, all or nothing."""
-        items, atomic = _read(request)
-        return perform(
-            request,
-            lambda once: post_batch(once=once, items=items, atomic=atomic),
-            lambda outcomes: _print(items, outcomes),
-            status=200,
-        )
+        return post_items(request)
 
 
-def _read(request: Request) -> tuple[list[Item | refusals.Refusal], bool]:
+def post_items(request: Request, *, usual: str = "") -> HttpResponse:
+    """Post a body's items as one batch, and answer. An item that names no type is of the ``usual`` one."""
+    items, atomic = _read(request, usual)
+    return perform(
+        request,
+        lambda once: post_batch(once=once, items=items, atomic=atomic),
+        lambda outcomes: _print(items, outcomes),
+        status=200,
+    )
+
+
+def _read(request: Request, usual: str) -> tuple[list[Item | refusals.Refusal], bool]:
     data: dict[str, Any] = request.data  # type: ignore[assignment]  # the parser gives nothing else
     rows, atomic = data.get("items"), data.get("atomic", False)
     if not isinstance(rows, list) or not rows:
@@ -68,7 +75,7 @@ def _read(request: Request) -> tuple[list[Item | refusals.Refusal], bool]:
         raise ValidationError({"items": [f"A batch has at most {MOST_ITEMS} items."]})
     if not isinstance(atomic, bool):
         raise ValidationError({"atomic": ["Must be true or false."]})
-    asked = [_asked(request, row) for row in rows]
+    asked = [_asked(request, row, usual) for row in rows]
     meant = queries.owners_of(
         each["account"]
         for each in asked
@@ -77,9 +84,9 @@ def _read(request: Request) -> tuple[list[Item | refusals.Refusal], bool]:
     return [each if isinstance(each, refusals.Refusal) else _item(request, each, meant) for each in asked], atomic
 
 
-def _asked(request: Request, row: Any) -> dict[str, Any] | refusals.Refusal:
+def _asked(request: Request, row: Any, usual: str) -> dict[str, Any] | refusals.Refusal:
     """Return what a row says, or the refusal that it is if it is malformed or its caller may not ask for it."""
-    kind = str(row.get("type")) if isinstance(row, dict) else ""
+    kind = str(row.get("type", usual)) if isinstance(row, dict) else ""
     shape = ITEMS.get(kind)
     if shape is None:
         return refusals.InvalidField("type", f"Each item is an object with a type: {', '.join(ITEMS)}.")
@@ -111,6 +118,7 @@ def _item(request: Request, asked: dict[str, Any], meant: dict[str, Owner]) -> I
             verb=verb,
             memo=memo(request, asked),
             amount=asked.get("amount"),
+            usage=use_of(asked) if verb is Verb.USAGE or says_use(asked) else None,
             account=owner.account if owner else None,
             target=target.account if target else None,
             answers=asked.get("transaction_id") or asked.get("hold_id"),

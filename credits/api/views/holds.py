@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,9 +14,10 @@ from rest_framework.response import Response
 from credits import refusals
 from credits.api import examples
 from credits.api.calls import memo, perform
-from credits.api.requests import CaptureRequest, ExtendRequest, NothingRequest
+from credits.api.requests import ExtendRequest, NothingRequest
 from credits.api.schema import describe
 from credits.api.shapes import CaptureOut, HoldOut, print_hold, print_movement
+from credits.api.use_requests import CaptureUsageRequest, says_use, usage
 from credits.api.views.base import ApiViewSet
 from credits.models import Hold, Scope
 from credits.plan import Owner
@@ -25,7 +25,7 @@ from credits.services import holds
 from credits.services.history import reservation_of
 from credits.services.locks import read_account
 
-CAPTURE = CaptureRequest()
+CAPTURE = CaptureUsageRequest()
 EXTEND = ExtendRequest()
 NOTHING = NothingRequest()
 
@@ -54,7 +54,7 @@ class HoldViewSet(ApiViewSet):
     @describe(
         "Capture a hold",
         tag="Holds",
-        request=CaptureRequest,
+        request=CaptureUsageRequest,
         asked=examples.CAPTURE,
         answer=CaptureOut,
         status=201,
@@ -63,13 +63,18 @@ class HoldViewSet(ApiViewSet):
     )
     @action(detail=True, methods=["post"])
     def capture(self, request: Request, pk: str) -> HttpResponse:
-        """Charge what was held, in one go or several; `final` frees the rest."""
+        """Charge what was held, in one go or several; `final` frees the rest. Of a hold for a use, the real use."""
         asked = CAPTURE.read(request.data)
         why = memo(request, asked)
         return perform(
             request,
             lambda once: holds.capture_hold(
-                once=once, hold=hold_id(pk), amount=asked.get("amount"), memo=why, final=asked["final"]
+                once=once,
+                hold=hold_id(pk),
+                amount=asked.get("amount"),
+                memo=why,
+                usage=usage(asked) if says_use(asked) else None,
+                final=asked["final"],
             ),
             lambda result: {"transaction": print_movement(result[0]), "hold": print_hold(result[1])},
         )
@@ -86,10 +91,10 @@ class HoldViewSet(ApiViewSet):
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> HttpResponse:
         """Let it last longer, counted from now."""
-        until = timezone.now() + timedelta(seconds=EXTEND.read(request.data)["ttl_seconds"])
+        lasting = timedelta(seconds=EXTEND.read(request.data)["ttl_seconds"])
         return perform(
             request,
-            lambda once: holds.extend_hold(once=once, hold=hold_id(pk), expires_at=until),
+            lambda once: holds.extend_hold(once=once, hold=hold_id(pk), lasting=lasting),
             print_hold,
             status=200,
         )

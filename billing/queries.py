@@ -1,0 +1,17 @@
+"""Reads that are more than one line."""
+
+from __future__ import annotations
+
+from credits.models import Transaction, TransactionKind
+from credits.plan import Movement, Owner
+from credits.services.history import movement_of
+
+TRACE = "trace"
+
+
+def charge_of_trace(owner: Owner, trace_id: str) -> Movement | None:
+    """Return the charge that a trace caused on an owner's account, if there is one."""
+    charges = (TransactionKind.USAGE, TransactionKind.CAPTURE)
+    rows = Transaction.objects.filter(account_id=owner.account, kind__in=charges)
+    row = rows.filter(reference_type=TRACE, reference_id=trace_id).first()
+    return None if row is None else movement_of(row, owner)
