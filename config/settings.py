@@ -147,6 +147,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountStatusEnum": "credits.models.accounts.AccountStatus",
         "HoldStatusEnum": "credits.models.holds.HoldStatus",
+        "SubscriptionStatusEnum": "subscriptions.models.subscriptions.Status",
+        "SubscriptionVerbEnum": "subscriptions.models.subscriptions.Verb",
+        "PreviewedVerbEnum": "subscriptions.api.requests.PREVIEWED",
+        "UserStatusEnum": "subscriptions.api.dialects.nextapp.STATUSES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

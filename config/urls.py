@@ -8,6 +8,7 @@ urlpatterns = [
     path("", TemplateView.as_view(template_name="index.html")),
     path("admin/", admin.site.urls),
     path("", include("billing.api.urls")),
+    path("", include("subscriptions.api.urls")),
     path("", include("credits.api.urls")),
 ]
 

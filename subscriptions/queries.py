@@ -7,13 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import OuterRef, QuerySet, Subquery
+
 from credits.models import AccountStatus, Feature
 from credits.plan import Sheet
-from credits.plan.quotas import reserved
-from credits.plan.state import UTC_CALENDAR, ZERO
+from credits.plan.quotas import Standing as QuotaStanding
+from credits.plan.quotas import standing as quota_standing
+from credits.plan.state import UTC_CALENDAR, ZERO, QuotaCount
 from credits.services.locks import read_account
 from subscriptions import refusals, rules
-from subscriptions.models import LIVE, Plan, PlanVersion, Status, Subscription
+from subscriptions.models import LIVE, PlanVersion, Status, Subscription
 from subscriptions.rules import State, Step
 from subscriptions.services.rows import account_of, live_row, settled, whole_rows
 from subscriptions.services.subscriptions import downgrading, upgrading
@@ -103,53 +106,35 @@ def default_version(unit: str) -> PlanVersion | None:
     return versions.order_by("-number").first()
 
 
-def plan_with_version(code: str) -> tuple[Plan, PlanVersion]:
-    """Return a plan with its newest version. Raises UnknownPlan."""
+def newest_version(code: str) -> PlanVersion:
+    """Return a plan's newest version. Raises UnknownPlan."""
     version = PlanVersion.objects.filter(plan_id=code).select_related("plan").order_by("-number").first()
     if version is None:
         raise refusals.UnknownPlan(f"There is no plan {code}.")
-    return version.plan, version
+    return version
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaLine:
-    """A limit as it stands: ``limit`` is None where it only counts."""
-
-    feature: str
-    period: str
-    measure: str
-    limit: Decimal | None
-    hard: bool
-    used: Decimal
-    reserved: Decimal
-    resets_at: datetime
-
-    @property
-    def remaining(self) -> Decimal | None:
-        """What may still be used."""
-        return None if self.limit is None else max(self.limit - self.used - self.reserved, ZERO)
+def offered_versions() -> QuerySet[PlanVersion]:
+    """Return the newest version of each plan that is offered."""
+    newest = PlanVersion.objects.filter(plan=OuterRef("plan")).order_by("-number").values("pk")[:1]
+    return PlanVersion.objects.filter(plan__active=True, pk=Subquery(newest)).select_related("plan")
 
 
-def quotas_of(sheet: Sheet) -> list[QuotaLine]:
+def quotas_of(sheet: Sheet) -> list[QuotaStanding]:
     """Return every limit that an account is under, in order of feature and period."""
-    lines = [
-        QuotaLine(
-            count.feature, count.period, count.measure, count.limit_at(sheet.at), count.is_hard(sheet.at), count.used,
-            reserved(sheet, count), count.resets_at,
-        )
-        for count in sheet.quotas.values()
-        if count.limit_at(sheet.at) is not None
-    ]  # fmt: skip
-    return sorted(lines, key=lambda line: (line.feature, line.period, line.measure))
+    limited = [count for count in sheet.quotas.values() if count.limit_at(sheet.at) is not None]
+    return [quota_standing(sheet, count) for count in sorted(limited, key=lambda count: count.key)]
 
 
-def quotas_unused(version: PlanVersion | None, at: datetime) -> list[QuotaLine]:
+def quotas_unused(version: PlanVersion | None, at: datetime) -> list[QuotaStanding]:
     """Return a version's limits as one finds them who has never used anything; windows as in UTC."""
-    lines = [
-        QuotaLine(feature, period, measure, Decimal(limit), hard, ZERO, ZERO, UTC_CALENDAR.window(period, at)[1])
-        for feature, period, measure, limit, hard in (version.limits if version else ())
-    ]
-    return sorted(lines, key=lambda line: (line.feature, line.period, line.measure))
+    counts = []
+    for feature, period, measure, limit, hard in version.limits if version else ():
+        begins, ends = UTC_CALENDAR.window(period, at)
+        count = QuotaCount(feature, period, measure, since_sequence=0, window_start=begins, resets_at=ends)
+        count.plan_limit, count.plan_hard = Decimal(limit), hard
+        counts.append(QuotaStanding(count, ZERO, at))
+    return sorted(counts, key=lambda each: each.count.key)
 
 
 def features_of(sheet: Sheet) -> list[tuple[str, bool]]:

@@ -32,6 +32,7 @@ class Terms:
     rank: int
     allowance: str
     monthly: Decimal
+    number: int = 1
     step: Decimal = Decimal(1)
     months: int = 1
     price_minor: int = 0

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
+from credits import refusals as ledger
 from credits import units
 from credits.models import Allotment
 from credits.plan import Sheet
@@ -27,6 +28,7 @@ def terms_of(version: PlanVersion) -> Terms:
     """Return a plan's version as the rules see it."""
     return Terms(
         version=version.pk,
+        number=version.number,
         plan=version.plan_id,
         rank=version.plan.rank,
         allowance=version.allowance_id,
@@ -89,6 +91,12 @@ def current_version(plan: str) -> PlanVersion:
     if version is None or not found.active:
         raise refusals.PlanNotOffered(f"{found.code} is not offered.")
     return version
+
+
+def check_unit(version: PlanVersion, unit: str) -> None:
+    """Refuse a plan that is not for accounts of a unit."""
+    if version.unit_id != unit:
+        raise ledger.InvalidField("plan", f"{version.plan_id} is for accounts in {version.unit_id}, not {unit}.")
 
 
 def whole_rows() -> QuerySet[Subscription]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -11,15 +12,14 @@ from uuid_utils.compat import uuid7
 
 from credits import refusals as ledger
 from credits.models import AccountStatus
-from credits.plan import Owner, Sheet
-from credits.services.accounts import NOTHING, insert_account
-from credits.services.locks import lock_accounts
+from credits.plan import Sheet
 from credits.services.once import Once, money
 from subscriptions import refusals, rules
 from subscriptions.models import PlanVersion, Status, Subscription
 from subscriptions.rules import State, Step
 from subscriptions.services.rows import (
     account_of,
+    check_unit,
     current_version,
     earlier_of,
     live_row,
@@ -43,46 +43,55 @@ def subscribe(
     plan: str,
     cause: Cause,
     trial: bool = False,
-    owner: Owner | None = None,
     provider: str = MANUAL,
     provider_reference: str = "",
     at: datetime | None = None,
 ) -> Subscription:
     """Put an account on a plan's newest version from now on, with a trial where it is asked for.
 
-    Where an ``owner`` is given, a missing account is opened for it. Of the first month's credits those are left out
-    that a subscription which ended has brought for the same time.
+    Of the first month's credits those are left out that a subscription which ended has brought for the same time.
     Raises UnknownAccount, AccountClosed, UnknownPlan, PlanNotOffered, AlreadySubscribed, TrialNotOffered, TrialUsed,
     Busy.
     """
-    if owner is not None and not lock_accounts([account], once=once, at=at):
-        insert_account(owner, NOTHING, at)
     sheet = lock_settled(account, once=once, at=at)
-    if sheet.status == AccountStatus.CLOSED:
-        raise ledger.AccountClosed("The account is closed.")
-    version = current_version(plan)
-    if version.unit_id != sheet.owner.unit:
-        raise ledger.InvalidField("plan", f"{plan} is for accounts in {version.unit_id}, not {sheet.owner.unit}.")
-    if version.plan.is_default:
-        raise ledger.InvalidField("plan", f"Accounts without a subscription are on {plan}.")
     live = live_row(account)
-    if live is not None and settle(locked_row(live.pk), sheet).status != Status.CANCELED:
+    if live is not None and settle(live := locked_row(live.pk), sheet).status != Status.CANCELED:
         raise refusals.AlreadySubscribed(
             f"The account is on {live.plan_version.plan_id} already: upgrade or downgrade that subscription.",
             subscription_id=live.pk,
         )
+    row = begin(sheet, plan, cause, trial=trial, provider=provider, provider_reference=provider_reference)
+    return answered(once, row)
+
+
+def begin(
+    sheet: Sheet,
+    plan: str,
+    cause: Cause,
+    *,
+    trial: bool = False,
+    provider: str = MANUAL,
+    provider_reference: str = "",
+) -> Subscription:
+    """Put a locked and settled account that has no live subscription on a plan. Raises what ``subscribe`` raises."""
+    if sheet.status == AccountStatus.CLOSED:
+        raise ledger.AccountClosed("The account is closed.")
+    version = current_version(plan)
+    check_unit(version, sheet.owner.unit)
+    if version.plan.is_default:
+        raise ledger.InvalidField("plan", f"Accounts without a subscription are on {plan}.")
     terms = terms_of(version)
-    had_trial = Subscription.objects.filter(account_id=account, trial_ends_at__isnull=False).exists()
+    had_trial = Subscription.objects.filter(account_id=sheet.id, trial_ends_at__isnull=False).exists()
     step = rules.subscribe(
         terms,
         sheet.calendar.zone,
         sheet.at,
         trial=trial,
         had_trial=had_trial,
-        earlier=earlier_of(account, rules.months_begin(terms, sheet.at, trial=trial)),
+        earlier=earlier_of(sheet.id, rules.months_begin(terms, sheet.at, trial=trial)),
     )
     row = Subscription(
-        id=uuid7(), account_id=account, provider=provider, provider_reference=provider_reference,
+        id=uuid7(), account_id=sheet.id, provider=provider, provider_reference=provider_reference,
         time_zone=step.state.zone, created_at=sheet.at, updated_at=sheet.at,
     )  # fmt: skip
     put_state(row, step.state)
@@ -91,7 +100,7 @@ def subscribe(
         write(row, step, cause, sheet.at)
         if trial:
             grant_trial(row, terms, cause, sheet.at)
-    return _answered(once, row)
+    return row
 
 
 @money
@@ -189,7 +198,7 @@ def mark_paid(once: Once | None, /, *, subscription: UUID, cause: Cause, at: dat
 def upgrading(row: Subscription, state: State, plan: str, at: datetime, *, sheet: Sheet | None = None) -> Step:
     """Return what an upgrade makes of a subscription. ``sheet`` is its account's where nothing is locked and posted."""
     version = current_version(plan)
-    _check_unit(row, version.unit_id, plan)
+    check_unit(version, row.plan_version.unit_id)
     return rules.upgrade(
         state, month_at(row, state, at, sheet=sheet), terms_of(version), at, earlier=_earlier(row, state, version, at)
     )
@@ -200,7 +209,7 @@ def downgrading(
 ) -> Step:
     """Return what a downgrade makes of a subscription."""
     version = current_version(plan)
-    _check_unit(row, version.unit_id, plan)
+    check_unit(version, row.plan_version.unit_id)
     return rules.downgrade(
         state,
         month_at(row, state, at, sheet=sheet),
@@ -218,6 +227,7 @@ def _earlier(row: Subscription, state: State, version: PlanVersion, at: datetime
     return earlier_of(row.account_id, state.anchor if version.trial_days else at)
 
 
+Row = TypeVar("Row", bound=Subscription | None)
 Decide = Callable[[Subscription, State, datetime], Step]
 
 
@@ -226,15 +236,11 @@ def _change(once: Once | None, subscription: UUID, cause: Cause, at: datetime | 
     row = locked_row(subscription)
     state = settle(row, sheet)
     write(row, decide(row, state, sheet.at), cause, sheet.at)
-    return _answered(once, row)
+    return answered(once, row)
 
 
-def _answered(once: Once | None, row: Subscription) -> Subscription:
+def answered(once: Once | None, row: Row) -> Row:
+    """Keep the answer to a request, where it has a key."""
     if once is not None:
         once.record(once.answer_to(row))
     return row
-
-
-def _check_unit(row: Subscription, unit: str, plan: str) -> None:
-    if row.plan_version.unit_id != unit:
-        raise ledger.InvalidField("plan", f"{plan} is for accounts in {unit}.")

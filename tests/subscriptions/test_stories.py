@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from credits.models import Account
+from credits.services.locks import read_account
 from subscriptions import queries, refusals
 from subscriptions.models import Subscription, SubscriptionChange
 from subscriptions.services.settling import settle_due_subscriptions, settle_subscription
@@ -26,7 +27,7 @@ from tests.subscriptions.factories import (
 def standing(account: Account, moment: str) -> tuple[str | None, str]:
     """Return the plan and the status that an account reads as."""
     now = queries.current_subscription(account.pk, at=at(moment))
-    return now.version and now.version.plan_id, now.status
+    return (now.version.plan_id if now.version else None), now.status
 
 
 def verbs(row: Subscription) -> list[str]:
@@ -108,8 +109,8 @@ class TestAnUpgrade:
 
         upgrade(row, "PREMIUM", "01-02 10:01")
 
-        quota = queries.quotas_of(queries.read_account(ada.pk, at=at("01-02 10:02")))[0]
-        assert (quota.limit, quota.used, quota.remaining) == (50, 5, 45)
+        count = queries.quotas_of(read_account(ada.pk, at=at("01-02 10:02")))[0].count
+        assert (count.plan_limit, count.used) == (50, 5)
 
     def test_and_down_and_up_again_grants_once(self, ada: Account) -> None:
         row = subscribe(ada, "PRO", "01-01")
