@@ -73,6 +73,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Plans",
+                "separator": True,
+                "items": [
+                    _page("Subscriptions", "autorenew", "subscriptions.subscription"),
+                    _page("Plans", "sell", "subscriptions.plan"),
+                    _page("Plan versions", "history", "subscriptions.planversion"),
+                ],
+            },
+            {
                 "title": "Settings",
                 "separator": True,
                 "items": [

@@ -129,7 +129,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
         environment = {**development(), **demo(), **os.environ, **addresses, **gateway_settings(state, portkey)}
         children = Children(state, environment, say)
         try:
-            for step, command in (("Migrations", "migrate"), ("Demo data", "load_demo")):
+            for step, command in (("Migrations", "migrate"), ("Demo data", "load_demo"), ("Plans", "load_plans")):
                 say(step)
                 children.run(command, [sys.executable, "manage.py", command], interrupts)
             say("Web, worker and beat" + (", and a stand-in for the AI gateway" if portkey is not None else ""))

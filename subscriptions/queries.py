@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from credits.models import AccountStatus, Feature
 from credits.plan import Sheet
@@ -115,9 +115,10 @@ def newest_version(code: str) -> PlanVersion:
 
 
 def offered_versions() -> QuerySet[PlanVersion]:
-    """Return the newest version of each plan that is offered."""
+    """Return the newest version of each plan that is offered, annotated with the plan's rank."""
     newest = PlanVersion.objects.filter(plan=OuterRef("plan")).order_by("-number").values("pk")[:1]
-    return PlanVersion.objects.filter(plan__active=True, pk=Subquery(newest)).select_related("plan")
+    versions = PlanVersion.objects.filter(plan__active=True, pk=Subquery(newest)).select_related("plan")
+    return versions.annotate(rank=F("plan__rank"))
 
 
 def quotas_of(sheet: Sheet) -> list[QuotaStanding]:

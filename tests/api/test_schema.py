@@ -23,6 +23,8 @@ from billing.providers import portkey as provider
 from config.wsgi import application
 from credits.models import Scope
 from credits.services.keys import create_api_key
+from subscriptions.api.examples import SUBSCRIBE
+from subscriptions.demo import load_plans
 from tests.books import audit
 from tests.conftest import commits, gateway_settings
 from tests.factories import make_account
@@ -53,10 +55,12 @@ def test_every_operation_keeps_to_the_schema(case: schemathesis.Case, caller: di
 
 @pytest.fixture(scope="module")
 def caller(django_db_setup: None, django_db_blocker: Any) -> Any:
-    """A key, the account that dialect D's example names, and a gateway that knows its trace, for the whole module."""
+    """A key, what the examples name, and a gateway that knows dialect D's trace, for the whole module."""
     with commits(django_db_blocker), FakePortkey(demo=True) as fake, override_settings(**gateway_settings(fake)):
         provider.forget()
         make_account(external_id=USED["userId"], balance=10**6)
+        make_account(external_id=SUBSCRIBE["account"])
+        load_plans()
         _, key = create_api_key(name="schemathesis", scopes=Scope.values)
         yield {"Authorization": f"Bearer {key}"}
         provider.forget()
@@ -78,7 +82,8 @@ def test_the_dialects_have_tags_of_their_own() -> None:
     tags = {tag for operations in SCHEMA["paths"].values() for each in operations.values() for tag in each["tags"]}
 
     assert tags == {
-        *("Accounts", "Credits", "Holds", "Transactions", "Usage", "Prices", "Quotas"),
+        *("Accounts", "Credits", "Holds", "Transactions", "Usage", "Prices", "Quotas", "Plans"),
+        "Subscriptions",
         *("Dialect A", "Dialect B", "Dialect D", "Dialect E"),
     }
 

@@ -17,7 +17,7 @@ from subscriptions.models import PlanVersion
 class PlanPages(Pages):
     """By rank, the lowest first."""
 
-    ordering = ("plan__rank", "plan_id")  # type: ignore[assignment]
+    ordering = ("rank", "plan_id")  # type: ignore[assignment]
 
 
 class PlanViewSet(ApiViewSet):
