@@ -40,7 +40,7 @@ ORDERS = Check(
                   s.allotment_id, s.next_allotment_id)
     FROM credits_allotment o
     LEFT JOIN subscriptions_subscription s ON o.source = 'subscription:' || s.id
-    WHERE o.source LIKE 'subscription:%' AND o.next_at IS NOT NULL
+    WHERE o.source ~ '^subscription:[0-9a-f-]{36}$' AND o.next_at IS NOT NULL
       AND (s.id IS NULL OR s.status IN ('canceled', 'paused')
            OR o.id NOT IN (coalesce(s.allotment_id, 0), coalesce(s.next_allotment_id, 0)))
     UNION ALL

@@ -138,7 +138,7 @@ def upgrade(state: State, month: Month | None, to: Terms, at: datetime, *, earli
     _check_changeable(state)
     if to.plan == state.terms.plan:
         raise refusals.SamePlan(f"The subscription is on {to.plan} already.")
-    if to.rank < state.terms.rank:
+    if to.rank < state.terms.rank or to.is_default:
         raise refusals.NotAnUpgrade(f"{to.plan} ranks below {state.terms.plan}: downgrade to it.")
     return _change_now(Verb.UPGRADE, state, month, to, at, earlier)
 

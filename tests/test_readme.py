@@ -11,8 +11,10 @@ from django.core.management import get_commands
 
 from credits.models import Scope
 from credits.services.keys import create_api_key
+from subscriptions.demo import load_plans
 from tests.fakes.portkey import FakePortkey
 
+APPS = ("subscriptions", "credits")
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
@@ -22,7 +24,8 @@ SHELL = README.split("KEY=$(make", 1)[1].split("\n", 1)[1].split("```", 1)[0]
 def test_the_tour_prints_what_it_says(server: str, portkey: FakePortkey) -> None:
     portkey.demo = True
     _, key = create_api_key(name="tour", scopes=Scope.values)
-    assert len(BLOCKS) == 6
+    load_plans()
+    assert len(BLOCKS) == 7
     for block in BLOCKS:
         expected = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
         script = f"{SHELL}\n" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
@@ -40,13 +43,13 @@ def test_the_tour_prints_what_it_says(server: str, portkey: FakePortkey) -> None
 
 def test_every_command_and_verb_is_in_the_manual() -> None:
     manual = "".join((ROOT / name).read_text() for name in ("README.md", "docs/money.md", "docs/operations.md"))
-    ours = [name for name, app in get_commands().items() if app in {"billing", "credits", "config"}]
+    ours = [name for name, app in get_commands().items() if app in {"billing", "subscriptions", "credits", "config"}]
 
     assert ours
     assert [name for name in ours if name not in manual] == []
     verbs = re.findall(
         r"^@money\ndef (\w+)\(",
-        "\n".join(path.read_text() for path in (ROOT / "credits" / "services").glob("*.py")),
+        "\n".join(path.read_text() for app in APPS for path in (ROOT / app / "services").glob("*.py")),
         re.MULTILINE,
     )
     assert len(verbs) > 10

@@ -95,7 +95,6 @@ class PlanVersion(models.Model):
 
     class Meta:
         ordering = ["plan", "-number"]
-        permissions = [("preview_planversion", "Can preview whom a plan version touches")]
         constraints = [
             models.UniqueConstraint(name="plan_version_number", fields=["plan", "number"]),
             models.UniqueConstraint(name="plan_version_allowance", fields=["allowance"]),

@@ -97,7 +97,6 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("change_plan", "Can subscribe, upgrade, downgrade, cancel, pause and resume")]
         constraints = [
             models.UniqueConstraint(
                 name="subscription_one_live",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from credits.models import Account, Scope
 from subscriptions.models import Plan, Subscription
@@ -57,6 +59,18 @@ class TestSubscribing:
         assert api.get("/api/v1/accounts/bob/balance").json()["balance"] == 1000
         assert api.get("/api/v1/subscriptions?account=bob&status=active&plan=PRO").json()["results"] == [told]
         assert api.get("/api/v1/subscriptions?account=eve").json()["results"] == []
+
+    def test_many_are_listed_as_fast_as_one(self, api: Api, bob: Account) -> None:
+        subscribed(api, bob)
+        counts = []
+        for number in range(2):
+            with CaptureQueriesContext(connection) as queries:
+                assert len(api.get("/api/v1/subscriptions").json()["results"]) == 1 + 4 * number
+            counts.append(len(queries))
+            for other in range(4):
+                subscribed(api, make_account(external_id=f"other-{number}-{other}"))
+
+        assert counts[0] == counts[1]
 
     def test_with_a_trial(self, api: Api, bob: Account) -> None:
         told = subscribed(api, bob, trial=True)

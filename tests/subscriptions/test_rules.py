@@ -43,6 +43,11 @@ def test_an_upgrade_brings_the_difference_for_the_time_left(moment: str, brings:
     assert step.month.granted == 1000 + brings
 
 
+def test_the_default_plan_is_never_an_upgrade() -> None:
+    with pytest.raises(refusals.NotAnUpgrade):
+        rules.upgrade(begun(), month(begun()), replace(FREE, rank=99), at("01-02"))
+
+
 def test_is_rounded_up_to_the_units_own_step() -> None:
     fine = replace(PREMIUM, step=Decimal("0.01"))
 
