@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -48,6 +49,22 @@ def set_quota(
     count.limit, count.hard = limit, hard
     count.changed = sheet.touched = True
     return post([sheet], _standing(sheet, count), once)
+
+
+@money
+def set_quotas(
+    once: Once | None, /, *, account: UUID, limits: Mapping[QuotaKey, Decimal | None], at: datetime | None = None
+) -> Sheet:
+    """Give an account several hard limits of its own at once, as ``set_quota`` gives one. Returns the account."""
+    for key, limit in limits.items():
+        _check_key(key)
+        _check_limit(limit)
+    sheet = lock_account(account, once=once, at=at)
+    for key, limit in limits.items():
+        count = quotas.ensure(sheet, key)
+        count.limit, count.hard = limit, True
+        count.changed = sheet.touched = True
+    return post([sheet], sheet, once)
 
 
 @money
