@@ -165,7 +165,7 @@ def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
     database = f"{url}/{connection.settings_dict['NAME']}"
     variables = {**os.environ, "DATABASE_URL": database, **gateway_settings(portkey)}
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-               "--no-ws", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
+               "--no-ws", "--blocking-threads", "4", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
     process = subprocess.Popen(command, cwd=Path(__file__).parent.parent, env=variables)
     base = f"http://127.0.0.1:{port}"
     try:
