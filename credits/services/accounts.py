@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -162,8 +163,13 @@ def _set_status(account: UUID, status: AccountStatus, reason: str) -> Account:
 
 
 def _check_limits(unit: str, particulars: Particulars) -> None:
-    """Refuse an unknown unit, and limits that are finer than it."""
+    """Refuse an unknown unit, limits that are finer than it, and a time zone that is none."""
     places = units.decimal_places(unit)
+    if particulars.time_zone is not None:
+        try:
+            ZoneInfo(particulars.time_zone)
+        except (ValueError, OSError, KeyError):
+            raise refusals.InvalidField("time_zone", "There is no such time zone.") from None
     for field in ("overdraft_limit", "low_balance_threshold"):
         limit = getattr(particulars, field)
         if limit is not None:
