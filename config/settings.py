@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config import env, unfold
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -150,6 +152,11 @@ SPECTACULAR_SETTINGS = {
         "credits.api.schema.add_common_answers",
     ],
 }
+
+# Whether the books' clock may be put forward (manage.py move_clock), to show and test what time brings.
+TEST_CLOCK = env.flag("TEST_CLOCK", default=False)
+if TEST_CLOCK and not DEVELOPMENT:
+    raise ImproperlyConfigured("TEST_CLOCK must be off in production: whoever moves the clock moves what is owed.")
 
 # --- The admin --------------------------------------------------------------------------------------------------------
 UNFOLD = unfold.UNFOLD

@@ -29,7 +29,10 @@ from credits.services import keys
 from tests.books import Books, audit, snapshot
 from tests.factories import make_account
 
-TABLES = "credits_account, credits_transaction, credits_grant, credits_hold, credits_idempotencyrecord, credits_apikey"
+TABLES = (
+    "credits_account, credits_transaction, credits_grant, credits_hold, credits_idempotencyrecord, credits_apikey,"
+    " credits_clockoffset"
+)
 
 
 @pytest.fixture(scope="session")

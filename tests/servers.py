@@ -23,6 +23,7 @@ def pytest_load_initial_conftests() -> None:
     os.environ["DATABASE_URL"] = address._replace(path=f"/florin_{os.getpid()}").geturl()
     os.environ["ENVIRONMENT"] = "development"
     os.environ["SECRET_KEY"] = "only-for-tests"
+    os.environ["TEST_CLOCK"] = "false"
     # A database of its own number, so that a running `make run` keeps its rate limits and tasks.
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/9"
 

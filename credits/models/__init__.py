@@ -3,7 +3,7 @@
 A Unit says what is counted. An Account holds one owner's balance in one unit. A Transaction is one movement of it,
 written once and never changed. A Grant is a lot: credits that came in together and share an expiry and a price paid. A
 Hold reserves part of an account until it is captured or released. An ApiKey lets a caller in; an IdempotencyRecord
-remembers what it was answered.
+remembers what it was answered. A ClockOffset moves a test's clock.
 
 The one invariant: an account's balance is the sum of its transactions, and what its lots still hold, less what it is
 overdrawn. ``credits.checks`` states it, and its relatives, as queries.
@@ -12,6 +12,7 @@ Only ``credits.services`` writes here; the database refuses the rest where it ca
 """
 
 from credits.models.accounts import Account, AccountStatus
+from credits.models.clock import ClockOffset
 from credits.models.grants import Grant, GrantCategory
 from credits.models.holds import Hold, HoldStatus
 from credits.models.idempotency import IdempotencyRecord
@@ -23,6 +24,7 @@ __all__ = [
     "Account",
     "AccountStatus",
     "ApiKey",
+    "ClockOffset",
     "Counterparty",
     "Grant",
     "GrantCategory",

@@ -8,11 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import F
-from django.db.models.functions import Now
 
 from credits import refusals
 from credits.models import Grant, Hold, HoldStatus
 from credits.plan import Sheet
+from credits.services import clock
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
 from credits.services.postings import post
@@ -32,13 +32,13 @@ def expire_due_lots(*, at: datetime | None = None) -> int:
 
     Each account is its own transaction, so a crash loses nothing and two runs at once only wait for each other.
     """
-    due = Grant.objects.filter(is_open=True, expires_at__lte=at or Now(), remaining__gt=F("held"))
+    due = Grant.objects.filter(is_open=True, expires_at__lte=clock.due(at), remaining__gt=F("held"))
     return _settle_each(due.order_by("account_id").values_list("account_id", flat=True).distinct(), at)
 
 
 def time_out_due_holds(*, at: datetime | None = None) -> int:
     """Time out every hold whose time has come. Returns how many accounts were settled."""
-    due = Hold.objects.filter(status=HoldStatus.OPEN, expires_at__lte=at or Now())
+    due = Hold.objects.filter(status=HoldStatus.OPEN, expires_at__lte=clock.due(at))
     return _settle_each(due.order_by("account_id").values_list("account_id", flat=True).distinct(), at)
 
 

@@ -21,7 +21,7 @@ from credits import refusals, units
 from credits.models import Account
 from credits.plan import Lot, Owner, Sheet, settle
 from credits.plan.state import ZERO
-from credits.services import history
+from credits.services import clock, history
 from credits.services.once import Once
 
 COLUMNS = (
@@ -113,7 +113,7 @@ def read_account(account: UUID, *, at: datetime | None = None) -> Sheet:
 def _read(ids: Sequence[UUID], once: Once | None, at: datetime | None, *, locked: bool = True) -> list[tuple[Any, ...]]:
     one = len(ids) == 1
     key = [once.owner, once.key] if once is not None else []
-    values = [*key, ids[0] if one else list(ids), at]
+    values = [*key, ids[0] if one else list(ids), at if at is not None else clock.moved()]
     with connection.cursor() as cursor:
         cursor.execute(reading_sql(one=one, with_key=once is not None, locked=locked), values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +20,7 @@ from credits.api.shapes import CaptureOut, HoldOut, print_hold, print_movement
 from credits.api.views.base import ApiViewSet
 from credits.models import Hold, Scope
 from credits.plan import Owner
-from credits.services import holds
+from credits.services import clock, holds
 from credits.services.history import reservation_of
 from credits.services.locks import read_account
 
@@ -86,7 +85,7 @@ class HoldViewSet(ApiViewSet):
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> HttpResponse:
         """Let it last longer, counted from now."""
-        until = timezone.now() + timedelta(seconds=EXTEND.read(request.data)["ttl_seconds"])
+        until = clock.now() + timedelta(seconds=EXTEND.read(request.data)["ttl_seconds"])
         return perform(
             request,
             lambda once: holds.extend_hold(once=once, hold=hold_id(pk), expires_at=until),
