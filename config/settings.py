@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_celery_beat",
     "credits",
     "config",
 ]
@@ -108,11 +109,12 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "expire-lots": {"task": "credits.tasks.expire_lots", "schedule": 60.0},
-    "time-out-holds": {"task": "credits.tasks.time_out_holds", "schedule": 60.0},
-    "audit-books": {"task": "credits.tasks.audit_books", "schedule": 24 * 3600.0},
-}
+# The schedule is rows (config/clock.py). CELERY_BEAT_SCHEDULE would overwrite them at every start of beat.
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Nothing keeps results, so there is nothing to clean up every night.
+CELERY_RESULT_EXPIRES = None
+# However long the broker is away, who waits for it goes on waiting.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 
 # --- The API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -166,6 +168,8 @@ UNFOLD = unfold.UNFOLD
 DEFAULT_UNIT = env.text("DEFAULT_UNIT", "credits")
 # Requests a minute for a key that has no limit of its own; 0 is no limit.
 RATE_LIMIT_PER_MINUTE = env.whole("RATE_LIMIT_PER_MINUTE", 0)
+# How long the answers to requests with an Idempotency-Key are kept; 0 is for ever.
+IDEMPOTENCY_DAYS = env.whole("IDEMPOTENCY_DAYS", 90, most=36_500)
 # How long a hold lasts when its caller does not say, and at the most.
 HOLD_SECONDS = env.whole("HOLD_SECONDS", 900, least=1)
 HOLD_SECONDS_MAX = env.whole("HOLD_SECONDS_MAX", 30 * 24 * 3600, least=1)

@@ -23,6 +23,7 @@ from .state import PROJECT, DevError, development, remembered, state_folder
 HOST = "127.0.0.1"
 LOOK_SECONDS = 2.0
 HEALTH_SECONDS = 60.0
+SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 
 def main() -> int:
@@ -46,7 +47,7 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def programs(port: int, state: Path) -> list[Child]:
+def programs(port: int) -> list[Child]:
     """Return what runs, in the order it starts."""
     celery = [sys.executable, "-m", "celery", "-A", "config"]
     web = [
@@ -67,7 +68,7 @@ def programs(port: int, state: Path) -> list[Child]:
     web += ["--workers-kill-timeout", "3", "config.wsgi:application"]
     # Nobody to talk to but this one worker: mingle and gossip only delay the start.
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
-    beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(state / "beat-schedule")]
+    beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--scheduler", SCHEDULER]
     return [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
 
 
@@ -128,7 +129,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
                 say(step)
                 children.run(command, [sys.executable, "manage.py", command], interrupts)
             say("Web, worker and beat")
-            for child in programs(port, state):
+            for child in programs(port):
                 children.add(child)
             _wait_for_health(port, children, interrupts)
             say(_welcome(port, environment))

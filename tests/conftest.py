@@ -7,18 +7,15 @@ touched the database the books are audited.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, connections
 from django.test import Client
@@ -28,10 +25,11 @@ from credits.models import Account, Scope
 from credits.services import keys
 from tests.books import Books, audit, snapshot
 from tests.factories import make_account
+from tests.processes import ROOT, environment
 
 TABLES = (
     "credits_account, credits_transaction, credits_grant, credits_hold, credits_idempotencyrecord, credits_apikey,"
-    " credits_clockoffset"
+    " credits_clockoffset, credits_taskrun"
 )
 
 
@@ -141,12 +139,9 @@ def server(committed: None) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = settings.DATABASES["default"]
-    url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
-    variables = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}"}
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
                "--no-ws", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=Path(__file__).parent.parent, env=variables)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
     base = f"http://127.0.0.1:{port}"
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:

@@ -33,6 +33,9 @@ import os
 from celery import Celery
 app = Celery("standin", broker=os.environ["REDIS_URL"])
 """
+SCHEDULERS = """
+from celery.beat import PersistentScheduler as DatabaseScheduler
+"""
 SECONDS = 60.0
 
 
@@ -44,9 +47,12 @@ class Project:
         self.state = folder / ".florin"
         folder.mkdir(exist_ok=True)
         shutil.copytree(PROJECT / "dev", folder / "dev", ignore=shutil.ignore_patterns("__pycache__"))
-        folder.joinpath("config").mkdir()
-        for name, text in {"manage": MANAGE, "config/__init__": CELERY, "config/wsgi": WSGI}.items():
-            folder.joinpath(f"{name}.py").write_text(text)
+        files = {"manage": MANAGE, "config/__init__": CELERY, "config/wsgi": WSGI}
+        files |= {"django_celery_beat/__init__": "", "django_celery_beat/schedulers": SCHEDULERS}
+        for name, text in files.items():
+            file = folder.joinpath(f"{name}.py")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
         self.port = processes.free_port()
         # Servers of the surrounding test run are not for these tests.
         self.environment = {
