@@ -14,6 +14,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from config import clock
 from config.celery import app
 from config.clock import JOBS
+from credits.jobs import Job
 from credits.models import Account, TaskRun
 from credits.services import expiry
 from tests.concurrency.test_locks import somebody_holds
@@ -46,7 +47,7 @@ class TestTheSchedule:
                 assert row.schedule.run_every == job.every
                 assert row.expire_seconds == job.every.total_seconds()
             else:
-                assert (row.schedule.hour, row.schedule.minute) == (job.every.hour, job.every.minute)
+                assert row.schedule == job.every
 
     def test_a_row_that_is_missing_is_made_with_the_next_migrate(self) -> None:
         PeriodicTask.objects.filter(task="florin.audit_books").delete()
@@ -123,7 +124,7 @@ class TestRunDue:
         def breaks() -> int:
             raise RuntimeError("out of paper")
 
-        broken = {**JOBS, "expire_lots": clock.Job("expire_lots", "Breaks", MINUTE, breaks)}
+        broken = {**JOBS, "expire_lots": Job("expire_lots", "Breaks", MINUTE, breaks)}
         monkeypatch.setattr("config.management.commands.run_due.JOBS", broken)
 
         status, printed = command("run_due")

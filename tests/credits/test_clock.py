@@ -148,9 +148,9 @@ def act(chance: Random, account: Account, at: datetime) -> str:
 def books_of(account: Account) -> dict[str, object]:
     """Return where an account stands, and what it moved: by kind, for one expiry may come in two parts."""
     account.refresh_from_db()
-    moved: Counter[str] = Counter()
+    moved: dict[str, Decimal] = {}
     for kind, amount in Transaction.objects.filter(account=account).values_list("kind", "amount"):
-        moved[kind] += amount
+        moved[kind] = moved.get(kind, Decimal(0)) + amount
     return {
         "account": (account.balance, account.held, account.debt),
         "moved": moved,
