@@ -29,7 +29,7 @@ def production_is_closed(**kwargs: Any) -> list[CheckMessage]:
     if "*" in settings.ALLOWED_HOSTS:
         found.append(Error("ALLOWED_HOSTS allows every host.", hint="Name the hosts this serves.", id="florin.E004"))
     if settings.TEST_CLOCK:
-        found.append(Error("TEST_CLOCK is on in production.", hint="Unset TEST_CLOCK.", id="florin.E006"))
+        found.append(Error("TEST_CLOCK is on in production.", hint="Unset TEST_CLOCK.", id="florin.E007"))
     return found
 
 

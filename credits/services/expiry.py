@@ -13,7 +13,7 @@ from credits import refusals
 from credits.models import Grant, Hold, HoldStatus
 from credits.plan import Sheet
 from credits.services import clock
-from credits.services.locks import lock_account, lock_free_accounts
+from credits.services.locks import lock_account, lock_idle_accounts
 from credits.services.once import Once, money
 from credits.services.postings import post
 from credits.services.runs import Done
@@ -41,7 +41,7 @@ def settle_accounts(
 
     Returns on how many something was posted, and which were busy and left as they are.
     """
-    sheets = lock_free_accounts(accounts, at=at)
+    sheets = lock_idle_accounts(accounts, at=at)
     settled = sum(sheet.touched for sheet in sheets.values())
     return post(sheets.values(), settled, once), sorted(set(accounts) - sheets.keys())
 

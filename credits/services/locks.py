@@ -91,10 +91,10 @@ def lock_account(account: UUID, *, once: Once | None, at: datetime | None) -> Sh
     return known(lock_accounts([account], once=once, at=at), account)
 
 
-def lock_free_accounts(ids: Collection[UUID], *, at: datetime | None) -> dict[UUID, Sheet]:
-    """Lock those of the accounts that nobody else holds, waiting for none. Returns them as ``lock_accounts`` does."""
-    free = Account.objects.filter(pk__in=ids).select_for_update(no_key=True, skip_locked=True, of=("self",))
-    locked = list(free.order_by("pk").values_list("pk", flat=True))
+def lock_idle_accounts(ids: Collection[UUID], *, at: datetime | None) -> dict[UUID, Sheet]:
+    """Lock those of the accounts that nobody else holds, without waiting, and return a settled working copy of each."""
+    idle = Account.objects.filter(pk__in=ids).select_for_update(no_key=True, skip_locked=True, of=("self",))
+    locked = list(idle.order_by("pk").values_list("pk", flat=True))
     return lock_accounts(locked, once=None, at=at) if locked else {}
 
 

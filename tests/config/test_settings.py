@@ -83,7 +83,7 @@ def test_inconsistent_settings_are_found(settings: Any) -> None:
     settings.DEBUG, settings.ALLOWED_HOSTS = False, ["*"]
     assert [found.id for found in checks.production_is_closed()] == ["florin.E004"]
     settings.ALLOWED_HOSTS, settings.TEST_CLOCK = ["florin.example"], True
-    assert [found.id for found in checks.production_is_closed()] == ["florin.E006"]
+    assert [found.id for found in checks.production_is_closed()] == ["florin.E007"]
 
     settings.DEFAULT_UNIT = "no unit!"
     assert [found.id for found in checks.default_unit_is_a_code()] == ["florin.E005"]
