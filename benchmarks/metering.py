@@ -17,7 +17,7 @@ from credits import statistics
 from credits.models import Account, QuotaPeriod
 from credits.models.accounts import account_id
 from credits.plan.windows import Period
-from credits.services import quotas
+from credits.services import expiry
 from credits.services.prices import Offer, add_prices
 from credits.services.totals import fold_totals
 
@@ -99,7 +99,7 @@ class Metering:
         with connection.cursor() as cursor:
             cursor.execute(DUE, [owners])
         started = time.perf_counter()
-        closed = quotas.reset_due_quotas(QuotaPeriod.DAILY)
+        closed = expiry.reset_due_quotas(QuotaPeriod.DAILY)
         took = time.perf_counter() - started
         if closed != self.due:
             raise RuntimeError(f"{closed} of {self.due} quotas were reset.")

@@ -20,6 +20,7 @@ from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan import LotTerms, Memo, Owner, Sheet
 from credits.plan.lots import check_amount, check_step, move, take
 from credits.plan.state import ZERO
+from credits.services import clock
 from credits.services.allotments import end_all_allotments
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
@@ -144,7 +145,7 @@ def insert_account(owner: Owner, particulars: Particulars, at: datetime | None) 
         "id": owner.account,
         "external_id": owner.external_id,
         "unit_id": owner.unit,
-        "created_at": at or Now(),
+        "created_at": at or clock.moved() or Now(),
         **particulars.given(),
     }
     try:
