@@ -21,7 +21,6 @@ from credits.api.views.base import ApiViewSet
 from credits.models import Account, Measure, QuotaPeriod, Scope
 from credits.plan import Owner, Sheet
 from credits.plan.state import QuotaKey
-from credits.plan.windows import Period
 from credits.services.locks import read_account
 from credits.services.once import Once
 from credits.services.quotas import set_quotas
@@ -64,7 +63,7 @@ class TenantLineOut(serializers.Serializer[Any]):
 
 class TenantStatisticsOut(serializers.Serializer[Any]):
     tenant_id = serializers.CharField()
-    period = serializers.ChoiceField([period.value for period in Period])
+    period = serializers.ChoiceField(QuotaPeriod.choices)
     data = TenantLineOut(many=True)  # type: ignore[assignment]  # a field, not the data
     total_consumed = AmountOut()
     average_daily = AmountOut(help_text="Consumed a day, to two decimal places.")
