@@ -37,6 +37,8 @@ def command(name: str, *arguments: str) -> tuple[int, str]:
 class TestTheSchedule:
     def test_every_job_has_its_task_and_its_row(self) -> None:
         rows = {row.task: row for row in PeriodicTask.objects.all()}
+        # As a worker does when it starts.
+        app.loader.import_default_modules()
 
         assert {job.task for job in JOBS.values()} == set(rows)
         assert set(rows) <= set(app.tasks)
