@@ -60,7 +60,7 @@ class Contests:
 
     def _spread(self) -> list[Figure]:
         """Many accounts, hardly any history: nobody waits for another's lock."""
-        self._accounts(many(), 1)
+        self.accounts(many(), 1)
         self._floor_accounts(MANY)
         self._naive(many(), 1)
         self.scene.debits(many())
@@ -84,7 +84,7 @@ class Contests:
     def _long(self) -> list[Figure]:
         """A long history on every account, and an account for each connection: nobody waits for a lock."""
         owners = [f"long-{number}" for number in range(self.long_accounts)]
-        self._accounts(owners, LONG)
+        self.accounts(owners, LONG)
         self._naive(owners, LONG)
         self.scene.debits(owners)
         self.scene.deducts(owners)
@@ -95,7 +95,7 @@ class Contests:
 
     def _hot(self) -> list[Figure]:
         """Every connection debits one account, so they queue for its lock."""
-        self._accounts(["hot"], 1)
+        self.accounts(["hot"], 1)
         self._floor_accounts(MANY)
         self.scene.debits(["hot"])
         turns = [(self.scene.debits(["hot"]).rate, self._pgbench((MANY, MANY))) for _ in range(self.rounds)]
@@ -105,7 +105,7 @@ class Contests:
 
     def _batch(self) -> list[Figure]:
         """Batches by two callers a worker, each on accounts of its own: while one is planned another is written."""
-        self._accounts(many(), 1)
+        self.accounts(many(), 1)
         makers = [self._batch_maker(number) for number in range(2 * WORKERS)]
         self._batches(makers)
         self.scene.debits(many())
@@ -117,8 +117,8 @@ class Contests:
 
     def _latency(self) -> list[Figure]:
         """One caller, who debits a long and a short account by turns."""
-        self._accounts([f"longest-{self.longest}"], self.longest)
-        self._accounts(["short"], SHORT)
+        self.accounts([f"longest-{self.longest}"], self.longest)
+        self.accounts(["short"], SHORT)
         rivals = [self.scene.debit(f"longest-{self.longest}"), self.scene.debit("short")]
         alternate(self.scene.ours.port, rivals, 201, each=100)
         turns = [
@@ -132,7 +132,7 @@ class Contests:
     def _past(self) -> list[Figure]:
         """The database's own time for the statement behind ``balance?at=``, at moments all over a long history."""
         owner = f"longest-{self.longest}"
-        self._accounts([owner], self.longest)
+        self.accounts([owner], self.longest)
         now = datetime.now(UTC)
         moments = [now - history.SPAN * random.random() for _ in range(20 * self.rounds)]
         took: list[float] = []
@@ -153,7 +153,7 @@ class Contests:
 
     # --- What the contests are made of ---
 
-    def _accounts(self, external_ids: list[str], rows: int) -> None:
+    def accounts(self, external_ids: list[str], rows: int) -> None:
         """Write our accounts' histories, once."""
         if external_ids[0] not in self.written:
             self.written.add(external_ids[0])
@@ -182,7 +182,7 @@ class Contests:
     @cached_property
     def _script(self) -> floor.Script:
         """The statements of a debit, caught while one runs here. The second is taken: the first fills caches."""
-        self._accounts(["caught"], 1)
+        self.accounts(["caught"], 1)
         client = Client(SERVER_NAME=HOST, headers={"Authorization": f"Bearer {self.scene.token}"})
         for number in range(2):
             with floor.caught() as statements:

@@ -20,9 +20,10 @@ SPAN = timedelta(days=365)
 
 OPEN = """
 INSERT INTO credits_account (id, external_id, unit_id, name, email, status, status_reason, balance, held,
-    overdraft_limit, debt, sequence, version, head_hash, last_recorded_at, time_zone, metadata, created_at)
+    overdraft_limit, debt, sequence, version, head_hash, last_recorded_at, time_zone, week_starts_on, metadata,
+    created_at)
 SELECT id, external_id, 'credits', '', '', 'active', '', %(credits)s - %(rows)s + 1, 0, 0, 0, %(rows)s, %(rows)s, '',
-    now(), 'UTC', '{}', now() - %(span)s
+    now(), 'UTC', 1, '{}', now() - %(span)s
 FROM unnest(%(ids)s::uuid[], %(external_ids)s::text[]) AS x (id, external_id)
 """
 # A lot has its account's id, so that a script which knows the account knows the lot. They are different tables.
@@ -46,10 +47,13 @@ FROM (
         0::numeric(20,6) AS debt,
         CASE n WHEN 1 THEN 'sales' ELSE 'usage' END AS counterparty,
         jsonb_build_array(jsonb_build_array(a, CASE n WHEN 1 THEN %(credits)s::text ELSE '-1' END)) AS draws,
-        NULL::uuid AS parent_id, NULL::uuid AS hold_id, now() - %(span)s * (1 - n::float / %(rows)s) AS recorded_at,
-        '' AS feature, 'One answer' AS description, '' AS reason, '' AS reference_type, '' AS reference_id,
-        '{{}}'::jsonb AS metadata, 'key' AS actor_kind, '1' AS actor_id, 'bench' AS actor_name, '' AS request_id
-    FROM unnest(%(ids)s::uuid[]) AS a, generate_series(1, %(rows)s::bigint) AS n
+        NULL::uuid AS parent_id, NULL::uuid AS hold_id, NULL::bigint AS price_id,
+        (CASE n WHEN 1 THEN 0 ELSE 1 END)::numeric(30,12) AS quantity, '{{}}'::jsonb AS usage,
+        (w.at AT TIME ZONE 'UTC')::date AS day, w.at AS recorded_at, 'feature-' || n %% 5 AS feature,
+        'One answer' AS description, '' AS reason, '' AS reference_type, '' AS reference_id, '{{}}'::jsonb AS metadata,
+        'key' AS actor_kind, '1' AS actor_id, 'bench' AS actor_name, '' AS request_id
+    FROM unnest(%(ids)s::uuid[]) AS a, generate_series(1, %(rows)s::bigint) AS n,
+        LATERAL (SELECT now() - %(span)s * (1 - n::float / %(rows)s) AS at) AS w
 ) AS told
 """
 HEADS = """

@@ -11,9 +11,10 @@ from django.core.management import call_command
 
 from benchmarks import report
 from benchmarks.contests import LONG, Contests
+from benchmarks.metering import Metering
 from benchmarks.scene import set_up
 
-NAMES = ("debit", "floor", "history", "hot", "batch", "latency", "past")
+NAMES = ("debit", "floor", "history", "hot", "batch", "latency", "past", "priced", "stats", "due")
 
 
 def run(asked: Namespace, say: Callable[[str], None]) -> None:
@@ -24,7 +25,8 @@ def run(asked: Namespace, say: Callable[[str], None]) -> None:
         contests = Contests(scene, asked.rounds or (3 if asked.quick else 7), say)
         if asked.quick:
             contests.longest, contests.long_accounts = LONG, 4
-        figures = contests.run(set(asked.only or NAMES))
+        wanted = set(asked.only or NAMES)
+        figures = contests.run(wanted) + Metering(contests, 10_000 if asked.quick else 100_000).run(wanted)
         say("Auditing the books of all that was posted")
         call_command("audit_books")
     share = statistics.median(scene.client_share or [0.0])

@@ -26,6 +26,7 @@ from credits.services.keys import create_api_key
 CONNECTIONS = 8
 MANY = 1_000
 BODY = {"amount": 1, "description": "One answer"}
+USE = {"feature": "answer", "quantity": 1, "description": "One answer"}
 
 
 @dataclass(slots=True)
@@ -48,6 +49,16 @@ class Scene:
         key = "florin-bench-"
         made = load.post(f"/api/v1/accounts/{external_id}/debits", self.token, body, f"Idempotency-Key: {key}%016d")
         return lambda: made % next(self.counter)
+
+    def use(self, external_id: str) -> Callable[[], bytes]:
+        """Return a maker of priced uses of one account, each with an Idempotency-Key of its own."""
+        body = json.dumps({"account": external_id, "unit": "credits", **USE}, separators=(",", ":")).encode()
+        made = load.post("/api/v1/usage", self.token, body, "Idempotency-Key: florin-bench-%016d")
+        return lambda: made % next(self.counter)
+
+    def uses(self, external_ids: list[str]) -> Load:
+        """Charge a priced use to these accounts in turn over all connections."""
+        return self._drive("priced", self.ours, [self.use(one) for one in external_ids])
 
     def deduct(self, user_id: str) -> Callable[[], bytes]:
         """Return a maker of the naive design's requests for one user."""

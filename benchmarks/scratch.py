@@ -31,6 +31,7 @@ def scratch_database() -> Iterator[None]:
                 ENVIRONMENT="production",
                 ALLOWED_HOSTS=HOST,
                 HTTPS_REDIRECT="0",
+                TEST_CLOCK="false",
                 LOG_LEVEL="WARNING",
             )
             yield

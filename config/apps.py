@@ -1,4 +1,5 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 
 class ConfigConfig(AppConfig):
@@ -6,5 +7,8 @@ class ConfigConfig(AppConfig):
     verbose_name = "Florin"
 
     def ready(self) -> None:
-        """Register the checks across settings."""
-        from config import checks  # noqa: F401, PLC0415  # checks read settings, which must be there first
+        """Register the checks across settings, and let migrate complete the schedule."""
+        from config import checks, clock  # noqa: F401, PLC0415  # they need settings and models, which must be there
+
+        # Sent for the app whose table it is, since ours has no models, once everything has been migrated.
+        post_migrate.connect(clock.keep_schedule, sender=apps.get_app_config("django_celery_beat"))

@@ -28,6 +28,8 @@ def production_is_closed(**kwargs: Any) -> list[CheckMessage]:
         found.append(Error("ALLOWED_HOSTS is empty.", hint="Name the hosts this serves.", id="florin.E003"))
     if "*" in settings.ALLOWED_HOSTS:
         found.append(Error("ALLOWED_HOSTS allows every host.", hint="Name the hosts this serves.", id="florin.E004"))
+    if settings.TEST_CLOCK:
+        found.append(Error("TEST_CLOCK is on in production.", hint="Unset TEST_CLOCK.", id="florin.E007"))
     return found
 
 

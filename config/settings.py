@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config import env, unfold
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +34,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_celery_beat",
     "credits",
     "subscriptions",
     "billing",
@@ -109,11 +112,12 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "expire-lots": {"task": "credits.tasks.expire_lots", "schedule": 60.0},
-    "time-out-holds": {"task": "credits.tasks.time_out_holds", "schedule": 60.0},
-    "audit-books": {"task": "credits.tasks.audit_books", "schedule": 24 * 3600.0},
-}
+# The schedule is rows (config/clock.py). CELERY_BEAT_SCHEDULE would overwrite them at every start of beat.
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Nothing keeps results, so there is nothing to clean up every night.
+CELERY_RESULT_EXPIRES = None
+# However long the broker is away, who waits for it goes on waiting.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 
 # --- The API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -159,6 +163,11 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# Whether the books' clock may be put forward (manage.py move_clock), to show and test what time brings.
+TEST_CLOCK = env.flag("TEST_CLOCK", default=False)
+if TEST_CLOCK and not DEVELOPMENT:
+    raise ImproperlyConfigured("TEST_CLOCK must be off in production: whoever moves the clock moves what is owed.")
+
 # --- The admin --------------------------------------------------------------------------------------------------------
 UNFOLD = unfold.UNFOLD
 
@@ -172,6 +181,8 @@ UNPRICED_USAGE = env.text("UNPRICED_USAGE", "refuse", choices=("refuse", "quaran
 UNPRICED_CHARGE = Decimal(env.whole("UNPRICED_CHARGE", 1, least=1))
 # What is charged of a priced hold that nobody comes back for, in percent of its worst case.
 ABANDONED_USAGE_PERCENT = env.whole("ABANDONED_USAGE_PERCENT", 100, most=100)
+# How long the answers to requests with an Idempotency-Key are kept; 0 is for ever.
+IDEMPOTENCY_DAYS = env.whole("IDEMPOTENCY_DAYS", 90, most=36_500)
 # How long a hold lasts when its caller does not say, and at the most.
 HOLD_SECONDS = env.whole("HOLD_SECONDS", 900, least=1)
 HOLD_SECONDS_MAX = env.whole("HOLD_SECONDS_MAX", 30 * 24 * 3600, least=1)

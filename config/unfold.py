@@ -82,6 +82,16 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Clock",
+                "separator": True,
+                "items": [
+                    _page("Runs", "history", "credits.taskrun"),
+                    _page("Schedule", "schedule", "django_celery_beat.periodictask"),
+                    _page("Intervals", "timer", "django_celery_beat.intervalschedule"),
+                    _page("Times of day", "calendar_clock", "django_celery_beat.crontabschedule"),
+                ],
+            },
+            {
                 "title": "Settings",
                 "separator": True,
                 "items": [

@@ -1,33 +1,23 @@
-"""What the clock calls. Each task does everything that is due; late, twice or never changes nothing but the when."""
+"""The Celery tasks of this app: one for each job, which runs it and keeps what it did."""
 
 from __future__ import annotations
 
-import logging
+from typing import Any
 
 from celery import shared_task
 
-from credits import checks
-from credits.services import expiry
-
-log = logging.getLogger(__name__)
+from credits.jobs import JOBS, Job
+from credits.services.runs import run_job
 
 
-@shared_task
-def expire_lots() -> int:
-    """Post the expiry of lots whose time has come."""
-    return expiry.expire_due_lots()
+def task_of(job: Job) -> Any:
+    """Return the task that runs a job."""
+
+    @shared_task(name=job.task)
+    def run() -> int:
+        return run_job(job.name, job.does)
+
+    return run
 
 
-@shared_task
-def time_out_holds() -> int:
-    """Time out the holds nobody came back for."""
-    return expiry.time_out_due_holds()
-
-
-@shared_task
-def audit_books() -> int:
-    """Check every invariant of the books and log each offender."""
-    offences = [offence for offenders in checks.audit().values() for offence in offenders]
-    for offence in offences:
-        log.error("The books do not balance: %s", offence)
-    return len(offences)
+TASKS = {name: task_of(job) for name, job in JOBS.items()}

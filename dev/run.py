@@ -24,6 +24,7 @@ from .state import PROJECT, DevError, development, remembered, state_folder
 HOST = "127.0.0.1"
 LOOK_SECONDS = 2.0
 HEALTH_SECONDS = 60.0
+SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 
 def main() -> int:
@@ -47,7 +48,7 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def programs(port: int, state: Path, portkey: int | None) -> list[Child]:
+def programs(port: int, portkey: int | None) -> list[Child]:
     """Return what runs, in the order it starts: first a stand-in for the AI gateway, where it has a port."""
     celery = [sys.executable, "-m", "celery", "-A", "config"]
     web = [
@@ -68,7 +69,7 @@ def programs(port: int, state: Path, portkey: int | None) -> list[Child]:
     web += ["--workers-kill-timeout", "3", "config.wsgi:application"]
     # Nobody to talk to but this one worker: mingle and gossip only delay the start.
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
-    beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(state / "beat-schedule")]
+    beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--scheduler", SCHEDULER]
     ours = [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
     if portkey is not None:
         ours.insert(0, Child("portkey", [sys.executable, "-m", "tests.fakes.portkey", "--port", str(portkey)]))
@@ -133,7 +134,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
                 say(step)
                 children.run(command, [sys.executable, "manage.py", command], interrupts)
             say("Web, worker and beat" + (", and a stand-in for the AI gateway" if portkey is not None else ""))
-            for child in programs(port, state, portkey):
+            for child in programs(port, portkey):
                 children.add(child)
             _wait_for_health(port, children, interrupts)
             say(_welcome(port, environment))

@@ -1,8 +1,4 @@
-"""Billing periods, counted from the moment a subscription began. Pure: no database, no clock.
-
-Every boundary is reckoned from the anchor itself, never from the boundary before, so that a period which had to end
-on a short month's last day does not shorten the ones after it.
-"""
+"""Billing periods, counted from the moment a subscription began. Pure: no database, no clock."""
 
 from __future__ import annotations
 
@@ -10,8 +6,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from credits.plan.windows import boundary, months_between
-
-__all__ = ["boundary", "number_at", "period"]
 
 
 def period(anchor: datetime, number: int, zone: ZoneInfo, months: int = 1) -> tuple[datetime, datetime]:

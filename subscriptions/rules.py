@@ -12,9 +12,10 @@ from decimal import ROUND_CEILING, Decimal, localcontext
 from zoneinfo import ZoneInfo
 
 from credits.amounts import say
+from credits.plan.windows import boundary
 from subscriptions import refusals
 from subscriptions.models import Status, Verb
-from subscriptions.periods import boundary, number_at, period
+from subscriptions.periods import number_at, period
 
 ZERO = Decimal(0)
 # Figures are kept this fine; of a grant, what is finer than the second is noise of their division.

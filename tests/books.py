@@ -9,7 +9,10 @@ from django.db import connection
 from credits import checks
 
 Books = Callable[[], dict[str, list[str]]]
-TABLES = ("credits_account", "credits_transaction", "credits_grant", "credits_hold")
+TABLES = (
+    *("credits_account", "credits_transaction", "credits_grant", "credits_hold", "credits_price", "credits_allowance"),
+    *("credits_quota", "credits_quotawindow", "credits_allotment", "credits_unpricedusage", "credits_daytotal"),
+)
 
 
 def audit() -> dict[str, list[str]]:

@@ -7,18 +7,15 @@ touched the database the books are audited.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection, connections
 from django.test import Client
@@ -30,9 +27,13 @@ from credits.services import keys
 from tests.books import Books, audit, snapshot
 from tests.factories import make_account
 from tests.fakes.portkey import FakePortkey
+from tests.processes import ROOT, environment
 
 # With what refers to them.
-TABLES = "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, subscriptions_plan"
+TABLES = (
+    "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, credits_clockoffset,"
+    " credits_taskrun, subscriptions_plan"
+)
 
 
 @pytest.fixture(scope="session")
@@ -160,13 +161,9 @@ def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = django_settings.DATABASES["default"]
-    url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
-    database = f"{url}/{connection.settings_dict['NAME']}"
-    variables = {**os.environ, "DATABASE_URL": database, **gateway_settings(portkey)}
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-               "--no-ws", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=Path(__file__).parent.parent, env=variables)
+               "--no-ws", "--blocking-threads", "4", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **gateway_settings(portkey)})
     base = f"http://127.0.0.1:{port}"
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:

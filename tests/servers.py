@@ -26,6 +26,7 @@ def pytest_load_initial_conftests() -> None:
     # Whatever gateway the developer's own environment names, tests never ask it.
     for name in ("PORTKEY_URL", "PORTKEY_API_KEY", "PORTKEY_WORKSPACE_SLUG", "PORTKEY_TIMEOUT_SECONDS"):
         os.environ.pop(name, None)
+    os.environ["TEST_CLOCK"] = "false"
     # A database of its own number, so that a running `make run` keeps its rate limits and tasks.
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/9"
 

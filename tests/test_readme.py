@@ -48,7 +48,7 @@ def test_every_command_and_verb_is_in_the_manual() -> None:
     assert ours
     assert [name for name in ours if name not in manual] == []
     verbs = re.findall(
-        r"^@money\ndef (\w+)\(",
+        r"^@money\ndef ([a-z]\w+)\(",
         "\n".join(path.read_text() for app in APPS for path in (ROOT / app / "services").glob("*.py")),
         re.MULTILINE,
     )

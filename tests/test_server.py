@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import httpx
 from django.db import connection
@@ -43,3 +46,25 @@ def test_a_body_in_chunks_is_read(server: str) -> None:
         too_large = client.post("/api/v1/accounts/alice/debits", content=in_chunks(b" " * 2_000_000))
         assert too_large.status_code == 413
         assert client.post(f"/api/v1/holds/{held}/release").status_code == 200
+        nothing = client.post("/api/v1/accounts/alice/debits", content=in_chunks(b""))
+        assert (nothing.status_code, list(nothing.json()["errors"])) == (400, ["amount"])
+
+
+def test_whoever_has_no_key_keeps_no_thread_waiting(server: str) -> None:
+    """For a body that never ends: with more of those than the server has threads, everybody else would wait too."""
+    address = urlsplit(server)
+    head = f"POST /api/v1/batches HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
+    with ExitStack() as open_ones:
+        for length in ("Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", "Content-Length: 1000\r\n\r\n{"):
+            for _ in range(40):
+                caller = open_ones.enter_context(socket.create_connection((address.hostname, address.port)))
+                caller.sendall(f"{head}{length}".encode())
+        assert httpx.get(f"{server}/health", timeout=10).status_code == 200
+
+
+def test_a_refusal_that_read_no_body_ends_the_connection_and_says_so(server: str) -> None:
+    with httpx.Client(base_url=server) as client:
+        for _ in range(100):
+            answer = client.post("/api/v1/accounts/alice/debits", json={"amount": 1})
+            assert (answer.status_code, answer.headers["Connection"]) == (401, "close")
+        assert "Connection" not in client.get("/health").headers

@@ -8,14 +8,13 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from credits.admin import show
 from credits.admin.refundable import left_to_refund
 from credits.models import Account, AccountStatus, Grant, GrantCategory, Hold, HoldStatus, Transaction
 from credits.plan import Sheet
-from credits.services import history
+from credits.services import clock, history
 from credits.services.locks import read_account
 
 MOST_ROWS = 25
@@ -81,7 +80,7 @@ def _figures(account: Account, sheet: Sheet) -> list[Figure]:
 
 
 def _in_days(moment: datetime) -> str:
-    days = (moment - timezone.now()).days
+    days = (moment - clock.now()).days
     return "within a day" if days < 1 else f"in {days} days" if days > 1 else "in 1 day"
 
 
@@ -103,7 +102,7 @@ def _facts(account: Account) -> list[tuple[str, str]]:
 
 
 def _lot(lot: Grant, unit: str) -> dict[str, Any]:
-    lapsed = lot.is_open and lot.expires_at is not None and lot.expires_at <= timezone.now()
+    lapsed = lot.is_open and lot.expires_at is not None and lot.expires_at <= clock.now()
     state = "Empty" if not lot.is_open else "Expired" if lapsed else "Open"
     spent = int((lot.amount - lot.remaining) * 100 / lot.amount)
     return {

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
@@ -17,6 +16,7 @@ from credits.admin import show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.models import Account, Grant, Transaction
+from credits.services import clock
 
 Page = tuple[str | None, dict[str, Any]]
 
@@ -86,7 +86,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def state(self, row: Grant) -> SafeString:
         if not row.is_open:
             return show.badge("Empty", "default")
-        lapsed = row.expires_at is not None and row.expires_at <= timezone.now()
+        lapsed = row.expires_at is not None and row.expires_at <= clock.now()
         return show.badge("Expired", "danger") if lapsed else show.badge("Open", "success")
 
     @admin.display(description="Paid for it")

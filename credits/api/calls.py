@@ -78,17 +78,14 @@ def check_unit(unit: str) -> None:
     units.decimal_places(unit)
 
 
-def owner_named(asked: Mapping[str, Any]) -> Owner:
-    """Return the account that a body names by ``account`` and, where it says one, ``unit``."""
-    if "unit" in asked:
-        check_unit(asked["unit"])
-        return Owner(asked["account"], asked["unit"])
-    return queries.owners_of([asked["account"]])[asked["account"]]
+def for_owner(request: Request, external_id: str, act: Callable[[Owner], T], *, unit: str | None = None) -> T:
+    """Do something with an owner's account in the unit the request names, else the service's own, else its only one.
 
-
-def for_owner(request: Request, external_id: str, act: Callable[[Owner], T]) -> T:
-    """Do something with an owner's account in the unit the request names, else the service's own, else its only one."""
-    unit = named_unit(request)
+    ``unit`` is the one that its body names.
+    """
+    if unit is not None:
+        check_unit(unit)
+    unit = unit or named_unit(request)
     owner = Owner(external_id, unit or settings.DEFAULT_UNIT)
     try:
         return act(owner)
@@ -133,12 +130,14 @@ def on_account(
     show: Callable[[T], Any],
     *,
     status: int = 201,
+    unit: str | None = None,
 ) -> HttpResponse:
-    """Do a write on the account of the owner that the address names, and answer."""
+    """Do a write on the account of the owner that the address or the body names, and answer."""
     return for_owner(
         request,
         external_id,
         lambda owner: perform(request, lambda once: act(once, owner.account), show, status=status),
+        unit=unit,
     )
 
 

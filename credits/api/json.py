@@ -52,6 +52,9 @@ class JsonParser(BaseParser):
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise BodyTooLarge(limit)
+        if not body:
+            # It came in chunks, of which there were none.
+            return {}
         try:
             value = json.loads(
                 body.decode(), parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=_named_once

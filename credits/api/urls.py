@@ -9,6 +9,7 @@ from rest_framework.routers import Route, SimpleRouter
 from credits.api.dialects.lotti import LottiViewSet
 from credits.api.dialects.nextapp import NextAppViewSet
 from credits.api.dialects.shieldx import ShieldxViewSet
+from credits.api.dialects.shieldx_use import TenantUseViewSet
 from credits.api.views.accounts import AccountViewSet
 from credits.api.views.batches import BatchViewSet
 from credits.api.views.health import health
@@ -54,6 +55,8 @@ urlpatterns = [
     path("api/v1/", include(dialect_b.urls)),
     path("api/v1/credits/balance/<path:tenant_id>", ShieldxViewSet.as_view({"get": "balance"})),
     path("api/v1/credits/history/<path:tenant_id>", ShieldxViewSet.as_view({"get": "history"})),
+    path("api/v1/credits/stats/<path:tenant_id>", TenantUseViewSet.as_view({"get": "stats"})),
+    path("api/v1/credits/quotas/<path:tenant_id>", TenantUseViewSet.as_view({"get": "quotas", "put": "set_quotas"})),
     path("api/credits/<path:user_id>/balance", NextAppViewSet.as_view({"get": "balance"})),
     path("api/credits/<path:user_id>/history", NextAppViewSet.as_view({"get": "history"})),
     path("api/credits/<path:user_id>/add", NextAppViewSet.as_view({"post": "add"})),

@@ -5,7 +5,7 @@ written once and never changed. A Grant is a lot: credits that came in together 
 Hold reserves part of an account until it is captured or released. A Price says what a Feature or an AI model costs; an
 Allowance which features an account may use and how much; a Quota counts it. An Allotment brings credits each period.
 DayTotal sums transactions for statistics. An ApiKey lets a caller in; an IdempotencyRecord remembers what it was
-answered.
+answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved the clock.
 
 The one invariant: an account's balance is the sum of its transactions, and what its lots still hold, less what it is
 overdrawn. ``credits.checks`` states it, and its relatives, as queries.
@@ -15,12 +15,14 @@ Only ``credits.services`` writes here; the database refuses the rest where it ca
 
 from credits.models.accounts import Account, AccountStatus, Weekday
 from credits.models.allotments import Allotment
+from credits.models.clock import ClockOffset
 from credits.models.grants import Grant, GrantCategory
 from credits.models.holds import Hold, HoldStatus
 from credits.models.idempotency import IdempotencyRecord
 from credits.models.keys import ApiKey, Scope
 from credits.models.prices import Feature, Price, PriceScheme, UnpricedStatus, UnpricedUsage
 from credits.models.quotas import Allowance, Measure, Quota, QuotaPeriod, QuotaWindow
+from credits.models.runs import RunBy, TaskRun
 from credits.models.totals import DayTotal, TotalsMark
 from credits.models.transactions import Counterparty, Transaction, TransactionKind
 from credits.models.units import Unit
@@ -31,6 +33,7 @@ __all__ = [
     "Allotment",
     "Allowance",
     "ApiKey",
+    "ClockOffset",
     "Counterparty",
     "DayTotal",
     "Feature",
@@ -45,7 +48,9 @@ __all__ = [
     "Quota",
     "QuotaPeriod",
     "QuotaWindow",
+    "RunBy",
     "Scope",
+    "TaskRun",
     "TotalsMark",
     "Transaction",
     "TransactionKind",

@@ -11,7 +11,7 @@ DECIMAL_PLACES = 6
 MAX_DIGITS = 20
 QUANTITY_PLACES = 12
 # More of a feature than anybody uses in one call.
-MAX_QUANTITY = Decimal(10) ** 15
+MAX_QUANTITY = Decimal(10) ** 12
 # One movement may not be larger than this; a balance may grow to what the column holds.
 MAX_AMOUNT = Decimal(10) ** 12
 MAX_BALANCE = Decimal(10) ** 14 - Decimal(10) ** -DECIMAL_PLACES

@@ -82,6 +82,11 @@ def standing(sheet: Sheet, count: QuotaCount) -> Standing:
     return Standing(count, reserved(sheet, count), sheet.at)
 
 
+def limited(sheet: Sheet) -> list[QuotaCount]:
+    """Return the counts that a limit holds for now. Others are counted on, in case one comes back."""
+    return [count for count in sheet.quotas.values() if count.limit_at(sheet.at) is not None]
+
+
 def prepare(sheet: Sheet) -> None:
     """Put the allowance's limits on the sheet's counts, and begin the windows that time has begun."""
     for feature, period, measure, limit, hard in sheet.limits:

@@ -150,6 +150,10 @@ def hold_for_use(
 
     Nobody coming back for it costs ``abandoned_percent`` of the worst case, rounded up to the unit's step.
     """
+    earlier = sheet.hold_references.get((memo.reference_type, memo.reference_id))
+    if earlier is not None and earlier.charge.usage == usage.told():
+        check_open(earlier)
+        return earlier
     amount, charge = price(sheet, book, usage)
     if charge.unpriced:
         raise refusals.UnknownPrice(f"There is no price for {usage.subject}, so there is no worst case to hold.")

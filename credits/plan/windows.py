@@ -1,6 +1,6 @@
 """Days, weeks and months as an account's owner lives them. Pure: no database, no clock.
 
-A day begins at the first instant at which the zone's clocks show it: its midnight, the earlier one where it comes
+A day begins at the first instant at which the zone's clocks show it: at its midnight, the earlier one where it comes
 twice, or where clocks were put forward past it, the moment they were. A window reaches from its start to the start of
 the next, so windows leave no gap and never overlap, whatever the clocks do in between.
 """
@@ -76,7 +76,7 @@ def instant(wall: datetime, zone: ZoneInfo) -> datetime:
     if found.astimezone(zone).replace(tzinfo=None) == wall:
         return found
     # The clocks were put forward somewhere between what the offset before and the offset after make of it.
-    late, early = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    late, early = (shown.replace(fold=fold).astimezone(UTC).replace(microsecond=0) for fold in (0, 1))
     while late - early > SECOND:
         middle = early + (late - early) // 2 // SECOND * SECOND
         if middle.astimezone(zone).replace(tzinfo=None) < wall:
@@ -98,6 +98,12 @@ def months_between(first: date, last: date) -> int:
 
 
 def boundary(anchor: datetime, number: int, zone: ZoneInfo, *, months: int = 1) -> datetime:
-    """Return the start of a period, in UTC: the same local time as the anchor's, so many times ``months`` later."""
+    """Return the start, in UTC, of the period of this number; period 0 starts at the anchor, which is aware.
+
+    It is the anchor's day of the month and time of day on the zone's clocks, so many times ``months`` later: the
+    month's last day where the month is too short, and where the clocks passed over that time, the instant they did.
+    Reckoned from the anchor itself, never from the boundary before, so that a short month does not shorten later ones.
+    """
     wall = anchor.astimezone(zone).replace(tzinfo=None)
-    return instant(datetime.combine(months_after(wall.date(), number * months), wall.time()), zone)
+    day = months_after(wall.date(), number * months)
+    return instant(wall.replace(year=day.year, month=day.month, day=day.day), zone)

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -19,6 +20,7 @@ from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan import LotTerms, Memo, Owner, Sheet
 from credits.plan.lots import check_amount, check_step, move, take
 from credits.plan.state import ZERO
+from credits.services import clock
 from credits.services.allotments import end_all_allotments
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
@@ -143,7 +145,7 @@ def insert_account(owner: Owner, particulars: Particulars, at: datetime | None) 
         "id": owner.account,
         "external_id": owner.external_id,
         "unit_id": owner.unit,
-        "created_at": at or Now(),
+        "created_at": at or clock.moved() or Now(),
         **particulars.given(),
     }
     try:
@@ -162,8 +164,13 @@ def _set_status(account: UUID, status: AccountStatus, reason: str) -> Account:
 
 
 def _check_limits(unit: str, particulars: Particulars) -> None:
-    """Refuse an unknown unit, and limits that are finer than it."""
+    """Refuse an unknown unit, limits that are finer than it, and a time zone that is none."""
     places = units.decimal_places(unit)
+    if particulars.time_zone is not None:
+        try:
+            ZoneInfo(particulars.time_zone)
+        except (ValueError, OSError, KeyError):
+            raise refusals.InvalidField("time_zone", "There is no such time zone.") from None
     for field in ("overdraft_limit", "low_balance_threshold"):
         limit = getattr(particulars, field)
         if limit is not None:

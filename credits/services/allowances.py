@@ -17,6 +17,7 @@ from credits.models import Account, Allowance, Feature
 from credits.models.fields import MAX_QUANTITY
 from credits.models.quotas import Measure, QuotaPeriod
 from credits.plan import Sheet
+from credits.services import clock
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
 from credits.services.postings import post
@@ -56,7 +57,7 @@ def add_allowance(
         features=sorted(features),
         denied=sorted(catalogue - set(features)),
         limits=[[each.feature, each.period, each.measure, f"{each.limit:f}", each.hard] for each in limits],
-        created_at=at or Now(),
+        created_at=at or clock.moved() or Now(),
     )
 
 

@@ -22,7 +22,7 @@ from credits.models import Account
 from credits.plan import Lot, Owner, Sheet, settle
 from credits.plan.quotas import prepare
 from credits.plan.state import ZERO, Calendar, QuotaCount
-from credits.services import history
+from credits.services import clock, history
 from credits.services.once import Once
 
 COLUMNS = (
@@ -146,7 +146,7 @@ def _read(
 ) -> list[tuple[Any, ...]]:
     one = len(ids) == 1
     key = [once.owner, once.key] if once is not None else []
-    values = [*key, ids[0] if one else list(ids), at]
+    values = [*key, ids[0] if one else list(ids), at if at is not None else clock.moved()]
     with connection.cursor() as cursor:
         cursor.execute(reading_sql(one=one, with_key=once is not None, locked=locked, idle=idle), values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

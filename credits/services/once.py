@@ -9,13 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg.errors
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from credits import refusals
+from credits.models import IdempotencyRecord
+from credits.services.slices import delete_older
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,6 +87,16 @@ class Once:
                 " VALUES (%s, %s, %s, %s, %s, clock_timestamp())",
                 self.row(answer),
             )
+
+
+def purge_idempotency() -> int:
+    """Delete the answers older than IDEMPOTENCY_DAYS, if that is not 0. Returns how many.
+
+    A request that comes again after that is a new one, but for its reference.
+    """
+    if not settings.IDEMPOTENCY_DAYS:
+        return 0
+    return delete_older(IdempotencyRecord, "created_at", timezone.now() - timedelta(days=settings.IDEMPOTENCY_DAYS))
 
 
 def money(function: Callable[Concatenate[Once | None, P], T]) -> Callable[..., T]:

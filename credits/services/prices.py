@@ -17,6 +17,7 @@ from credits import refusals, units
 from credits.models import Allowance, Feature, Price, PriceScheme
 from credits.plan import PriceBook, Reservation, Tariff
 from credits.plan.terms import figures, stored
+from credits.services import clock
 
 FEATURE_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _book: tuple[int, PriceBook] = (0, PriceBook())
@@ -86,7 +87,7 @@ def add_prices(*, offers: Iterable[Offer], actor: str, at: datetime | None = Non
     with connection.cursor() as cursor:
         # One writer at a time, so that numbers appear in the order of the commits. Readers do not wait.
         cursor.execute("LOCK TABLE credits_price IN SHARE ROW EXCLUSIVE MODE")
-        cursor.execute("SELECT coalesce(%s::timestamptz, clock_timestamp())", [at])
+        cursor.execute("SELECT coalesce(%s::timestamptz, clock_timestamp())", [at or clock.moved()])
         now = cursor.fetchone()[0]
     return [_add(offer, actor, now) for offer in offers]
 

@@ -1,25 +1,22 @@
-"""Quotas: an account's own limits, limits for the time being, resets, and the windows that the clock closes."""
+"""Quotas: an account's own limits, limits for the time being, and resets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models.functions import Now
-
 from credits import refusals
-from credits.models import Measure, Quota, QuotaPeriod
+from credits.models import Measure, QuotaPeriod
 from credits.models.fields import MAX_QUANTITY
 from credits.plan import Sheet, quotas
 from credits.plan.quotas import Standing
 from credits.plan.state import QuotaCount, QuotaKey
 from credits.services import history
-from credits.services.locks import lock_account, lock_idle_accounts
+from credits.services.locks import lock_account
 from credits.services.once import Once, money
 from credits.services.postings import post
-
-SLICE = 1000
 
 
 class UnknownQuota(refusals.Refusal):
@@ -48,6 +45,22 @@ def set_quota(
     count.limit, count.hard = limit, hard
     count.changed = sheet.touched = True
     return post([sheet], _standing(sheet, count), once)
+
+
+@money
+def set_quotas(
+    once: Once | None, /, *, account: UUID, limits: Mapping[QuotaKey, Decimal | None], at: datetime | None = None
+) -> Sheet:
+    """Give an account several hard limits of its own at once, as ``set_quota`` gives one. Returns the account."""
+    for key, limit in limits.items():
+        _check_key(key)
+        _check_limit(limit)
+    sheet = lock_account(account, once=once, at=at)
+    for key, limit in limits.items():
+        count = quotas.ensure(sheet, key)
+        count.limit, count.hard = limit, True
+        count.changed = sheet.touched = True
+    return post([sheet], sheet, once)
 
 
 @money
@@ -94,37 +107,6 @@ def reset_quota(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datet
     count = _known(sheet, key)
     quotas.reset(sheet, count)
     return post([sheet], _standing(sheet, count), once)
-
-
-def reset_due_quotas(period: QuotaPeriod, *, at: datetime | None = None) -> int:
-    """Close every window of a period that is over and was used. Returns how many quotas began anew.
-
-    Nothing waits for this: a window that is over is closed at the next touch of its account anyhow. It lets the rows of
-    idle accounts tell the same. In slices of a thousand accounts; those that are busy close their windows themselves.
-    """
-    done, after = 0, None
-    while True:
-        accounts = _due(period, after, at)
-        if not accounts:
-            return done
-        done += _reset_slice(accounts=accounts, period=period, at=at)
-        after = accounts[-1]
-
-
-@money
-def _reset_slice(once: Once | None, /, *, accounts: list[UUID], period: QuotaPeriod, at: datetime | None) -> int:
-    sheets = lock_idle_accounts(accounts, at=at)
-    closed = sum(
-        count.period == period and bool(count.closed) for sheet in sheets.values() for count in sheet.quotas.values()
-    )
-    return post(sheets.values(), closed, None)
-
-
-def _due(period: QuotaPeriod, after: UUID | None, at: datetime | None) -> list[UUID]:
-    rows = Quota.objects.filter(period=period, used__gt=0, resets_at__lte=at or Now())
-    if after is not None:
-        rows = rows.filter(account_id__gt=after)
-    return list(rows.order_by("account_id").values_list("account_id", flat=True).distinct()[:SLICE])
 
 
 def _standing(sheet: Sheet, count: QuotaCount) -> Standing:

@@ -6,7 +6,6 @@ mark says which n the totals sum; what is younger is read from the transactions 
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -59,7 +58,7 @@ def fold_totals(accounts: list[UUID]) -> int:
         return int(cursor.fetchone()[0])
 
 
-def roll_up_statistics(*, at: datetime | None = None) -> int:
+def roll_up_statistics() -> int:
     """Bring the day totals of every account up to date, in slices. Returns how many accounts had moved."""
     done, after = 0, UUID(int=0)
     while True:

@@ -14,7 +14,7 @@ from credits import plan, refusals
 from credits.models import Transaction, TransactionKind, UnpricedStatus, UnpricedUsage
 from credits.plan import Actor, Memo, Movement, Reservation, Sheet, Tariff, Usage
 from credits.plan.pricing import cost
-from credits.plan.quotas import Standing, standing
+from credits.plan.quotas import Standing, limited, standing
 from credits.services import history
 from credits.services.locks import lock_account, read_with_holds
 from credits.services.once import Once, money
@@ -116,7 +116,7 @@ def preview_charge(
         raise
     except refusals.Refusal as refused:
         refusal = refused
-    touched = [count for count in sheet.quotas.values() if count.feature in {"", memo.feature}]
+    touched = [count for count in limited(sheet) if count.feature in {"", memo.feature}]
     return Preview(sheet, movement, refusal, tariff, [standing(sheet, count) for count in touched])
 
 

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 
 from credits import refusals as ledger
 from credits import units
 from credits.models import Account, AccountStatus
 from credits.models.fields import MAX_AMOUNT
 from credits.plan.lots import check_step
+from credits.services import clock
 from credits.services.allowances import Limit, add_allowance, make_default
 from credits.services.once import Once, money
 from subscriptions import refusals, rules
@@ -65,7 +65,7 @@ def add_plan(*, code: str, name: str, rank: int, is_default: bool = False, at: d
     """Add a plan, which is offered once it has a version. Raises InvalidField; IntegrityError where there is one."""
     if not CODE.fullmatch(code):
         raise ledger.InvalidField("code", "Use capital letters, digits, . _ and -, at most 50.")
-    return Plan.objects.create(code=code, name=name, rank=rank, is_default=is_default, created_at=at or Now())
+    return Plan.objects.create(code=code, name=name, rank=rank, is_default=is_default, created_at=clock.due(at))
 
 
 def change_plan(*, code: str, name: str | None = None, active: bool | None = None) -> Plan:
@@ -170,7 +170,7 @@ def _insert(code: str, offer: Offer, cause: Cause, at: datetime | None, *, move_
         quotas_follow=offer.quotas_follow,
         allowance=allowance,
         created_by=cause.actor.name,
-        created_at=at or Now(),
+        created_at=clock.due(at),
     )
     if plan.is_default:
         make_default(code=allowance.pk)

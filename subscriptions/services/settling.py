@@ -6,12 +6,12 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models.functions import Now
-
 from credits import refusals
+from credits.services import clock
 from credits.services.expiry import settle_account
 from credits.services.locks import lock_idle_accounts
 from credits.services.once import Once, money
+from credits.services.runs import Done
 from subscriptions.models import Subscription
 from subscriptions.services.rows import account_of, lock_settled, locked_row
 from subscriptions.services.writing import settle
@@ -30,24 +30,22 @@ def settle_subscription(once: Once | None, /, *, subscription: UUID, at: datetim
     return row
 
 
-def settle_due_subscriptions(*, at: datetime | None = None) -> int:
+def settle_due_subscriptions(*, at: datetime | None = None) -> Done:
     """Settle every subscription that time has changed. Returns how many were settled.
 
     Nothing waits for this: what an account may use and is granted was told to the ledger in advance, and any touch of a
     subscription settles it. Each is its own transaction; one whose account is busy is left to the next run.
     """
-    done, after = 0, None
-    while True:
-        due = _due(after, at)
-        if not due:
-            return done
-        for subscription, account in due:
-            done += _settle_quietly(subscription, account, at)
-        after = due[-1][0]
+    settled, found, after = 0, 0, None
+    while due := _due(after, at):
+        settled += sum(_settle_quietly(subscription, account, at) for subscription, account in due)
+        found, after = found + len(due), due[-1][0]
+    left = found - settled
+    return Done(settled, f"{left} subscriptions are left to the next run" if left else "")
 
 
 def _due(after: UUID | None, at: datetime | None) -> list[tuple[UUID, UUID]]:
-    rows = Subscription.objects.filter(next_due_at__lte=at or Now()).order_by("id")
+    rows = Subscription.objects.filter(next_due_at__lte=clock.due(at)).order_by("id")
     if after is not None:
         rows = rows.filter(id__gt=after)
     return list(rows.values_list("id", "account_id")[:SLICE])

@@ -21,7 +21,7 @@ from credits.services.transfers import transfer_credits
 from tests.admin.conftest import Desk, text
 from tests.factories import give, hold, make_account, memo, spend
 
-LISTS = ("account", "transaction", "grant", "hold", "unit", "apikey")
+LISTS = ("account", "transaction", "grant", "hold", "unit", "apikey", "taskrun")
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -99,6 +99,9 @@ class TestEveryPageOpens:
             "apikey/?state=active",
             "apikey/?state=revoked",
             "apikey/?state=expired",
+            "taskrun/?runs=all",
+            "taskrun/?runs=failed&started_at_from=2020-01-01",
+            "taskrun/?q=%00",
         ],
     )
     def test_each_filter(self, dave: Desk, lively: Account, query: str) -> None:

@@ -78,6 +78,12 @@ def test_every_operation_has_a_tag_a_summary_and_an_example() -> None:
                 assert "examples" in media, (method, path)
 
 
+def test_a_key_is_asked_for_in_one_of_two_ways() -> None:
+    for path, operations in SCHEMA["paths"].items():
+        for method, operation in operations.items():
+            assert operation["security"] == [{"bearer": []}, {"apiKey": []}], (method, path)
+
+
 def test_the_dialects_have_tags_of_their_own() -> None:
     tags = {tag for operations in SCHEMA["paths"].values() for each in operations.values() for tag in each["tags"]}
 

@@ -15,6 +15,7 @@ from credits.plan import Movement
 from credits.services import locks, movements, once, postings
 from tests.conftest import Api
 from tests.factories import make_account, memo, spend
+from tests.processes import until_somebody_waits
 
 
 @contextmanager
@@ -143,14 +144,3 @@ def test_a_waiter_sees_what_the_lock_protected(alice: Account) -> None:
 
     assert (outcomes[0].sequence, outcomes[0].balance_before, outcomes[0].balance_after) == (4, 79, 69)
     assert outcomes[0].draws == [(first.draws[0][0], -10)]
-
-
-def until_somebody_waits() -> None:
-    """Wait until a session waits for a lock, told by the database."""
-    with connection.cursor() as cursor:
-        for _ in range(500):
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone() != (0,):
-                return
-            cursor.execute("SELECT pg_sleep(0.01)")
-    raise AssertionError("Nobody waits.")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from credits import refusals
-from credits.models import Account, IdempotencyRecord, Transaction
+from credits.models import Account, IdempotencyRecord, Price, Transaction
 from credits.plan import Movement, Owner
-from credits.services import holds, movements
+from credits.plan.state import QuotaKey
+from credits.services import allotments, expiry, holds, movements, quotas
+from credits.services.allotments import Order
 from credits.services.batch import Item, Verb, post_batch
 from credits.services.transfers import transfer_credits
 from tests.books import audit
 from tests.conftest import Api
-from tests.factories import give, hold, make_account, memo, spend
+from tests.factories import charge, give, hold, make_account, memo, price, spend
 from tests.threads import at_once
 
 
@@ -31,6 +34,48 @@ def test_two_threads_spend_the_last_credit_and_one_wins(committed: None) -> None
         assert (len(won), len(lost)) == (1, 1), f"round {round_number}: {outcomes}"
     account.refresh_from_db()
     assert (account.balance, account.sequence) == (0, 200)
+
+
+def test_sixteen_threads_at_the_last_units_of_a_quota_and_exactly_the_limit_passes(committed: None) -> None:
+    key = QuotaKey("ml-analysis", "daily", "quantity")
+    price("ml-analysis", amount=1)
+    for round_number in range(20):
+        account = make_account(external_id=f"lab-{round_number}", balance=100)
+        quotas.set_quota(account=account.pk, key=key, limit=Decimal(5))
+
+        outcomes = at_once([partial(charge, account)] * 16)
+
+        passed = [each for each in outcomes if isinstance(each, Movement)]
+        refused = [each for each in outcomes if isinstance(each, refusals.QuotaExceeded)]
+        assert (len(passed), len(refused)) == (5, 11), f"round {round_number}: {outcomes}"
+
+
+def test_sixteen_threads_come_upon_an_allotment_and_it_is_issued_once(committed: None) -> None:
+    start = datetime.now(UTC) - timedelta(days=40)
+    account = make_account(external_id="lab", at=start)
+    order = Order("subscription:1", Decimal(100), start, "UTC")
+    allotments.start_allotment(account=account.pk, order=order, at=start)
+
+    at_once([partial(spend, account, 1)] * 16 + [expiry.issue_due_allotments] * 2)
+
+    kinds = Transaction.objects.filter(account=account).values_list("kind", flat=True)
+    assert sorted(kinds) == ["expiry", "plan", "plan", *["usage"] * 16]
+
+
+def test_one_trace_from_sixteen_threads_is_charged_once(committed: None) -> None:
+    account = make_account(external_id="lab", balance=100)
+    price("ml-analysis", amount=7)
+
+    outcomes = at_once([partial(charge, account, trace="t-1")] * 16)
+
+    assert len({each.id for each in outcomes if isinstance(each, Movement)}) == 1
+    assert Transaction.objects.filter(kind="usage").count() == 1
+
+
+def test_prices_added_at_once_are_numbered_in_turn(committed: None) -> None:
+    outcomes = at_once([partial(price, "scan", amount=number) for number in range(1, 9)])
+
+    assert sorted(each.version for each in outcomes if isinstance(each, Price)) == list(range(1, 9))
 
 
 def test_thirty_two_threads_mix_everything_on_four_accounts(committed: None) -> None:

@@ -51,6 +51,7 @@ def test_good_values_start() -> None:
         ("PORTKEY_URL", "ftp://hunter2@portkey.example"),
         ("PORTKEY_API_KEY", "hunter2 with spaces"),
         ("PORTKEY_TIMEOUT_SECONDS", "0"),
+        ("TEST_CLOCK", "true"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_is_named_but_not_told(name: str, value: str | None) -> None:
@@ -59,6 +60,10 @@ def test_a_wrong_value_stops_the_start_and_is_named_but_not_told(name: str, valu
     assert stopped.returncode == 1
     assert f"ImproperlyConfigured: {name}" in stopped.stderr
     assert "hunter2" not in stopped.stderr.replace(f'"{value}"', "")
+
+
+def test_the_test_clock_is_for_development() -> None:
+    assert start(ENVIRONMENT="development", TEST_CLOCK="true").returncode == 0
 
 
 def test_flags_read_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +85,8 @@ def test_inconsistent_settings_are_found(settings: Any) -> None:
     assert [found.id for found in checks.production_is_closed()] == ["florin.E002", "florin.E003"]
     settings.DEBUG, settings.ALLOWED_HOSTS = False, ["*"]
     assert [found.id for found in checks.production_is_closed()] == ["florin.E004"]
+    settings.ALLOWED_HOSTS, settings.TEST_CLOCK = ["florin.example"], True
+    assert [found.id for found in checks.production_is_closed()] == ["florin.E007"]
 
     settings.DEFAULT_UNIT = "no unit!"
     assert [found.id for found in checks.default_unit_is_a_code()] == ["florin.E005"]

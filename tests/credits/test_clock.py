@@ -1,41 +1,36 @@
-"""The clock's tasks: through a real Celery worker on a real broker, and with none at all."""
+"""The clock's jobs: through a real Celery worker on a real broker, with none at all, and however late."""
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from config.celery import app
-from credits import tasks
-from credits.models import Account, Hold, Transaction
-from tests.factories import give, hold, make_account
+from credits import refusals
+from credits.models import Account, Grant, Hold, TaskRun, Transaction
+from credits.services import expiry, movements
+from credits.tasks import TASKS
+from tests.factories import give, hold, make_account, memo, spend
+from tests.processes import celery, until
+from tests.threads import at_once
 
-ROOT = Path(__file__).parent.parent.parent
+DAY = timedelta(days=1)
+BEGIN = datetime(2099, 1, 1, tzinfo=UTC)
+END = BEGIN + 30 * DAY
 
 
 @pytest.fixture
 def worker(committed: None) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process on the test database."""
-    address = settings.DATABASES["default"]
-    url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
-    variables = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}"}
-    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "solo", "--loglevel", "ERROR"]
-    process = subprocess.Popen(command, cwd=ROOT, env=variables)
-    try:
+    with celery("worker", "--pool", "solo") as process:
         yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
 
 
 def lapse(account: Account) -> None:
@@ -46,53 +41,135 @@ def lapse(account: Account) -> None:
     hold(account, 5, at=past, lasting=timedelta(hours=1), abandonment_charge=2)
 
 
-def test_a_worker_does_what_is_due(worker: subprocess.Popen[bytes]) -> None:
+def lapsed() -> Account:
     account = make_account(at=timezone.now() - timedelta(hours=3))
     lapse(account)
+    return account
+
+
+def settled(account: Account) -> bool:
+    account.refresh_from_db()
+    return account.next_due_at is None
+
+
+def test_a_worker_does_what_is_due_and_says_so(worker: subprocess.Popen[bytes]) -> None:
+    account = lapsed()
 
     with app.connection_for_write() as broker:
-        results = [app.send_task(name, connection=broker) for name in ("credits.tasks.expire_lots",)]
-        app.send_task("credits.tasks.time_out_holds", connection=broker)
-    until_settled(account)
+        app.send_task("florin.expire_lots", connection=broker)
+        app.send_task("florin.time_out_holds", connection=broker)
+    until(lambda: TaskRun.objects.exclude(finished_at=None).count() == 2, "The worker did not run both jobs.")
 
-    assert results[0].id
+    assert settled(account)
     kinds = Transaction.objects.order_by("sequence").values_list("kind", "amount")
     assert list(kinds)[2:] == [("capture", -2), ("expiry", -48)]
+    runs = TaskRun.objects.order_by("started_at").values_list("job", "kind", "done", "error")
+    assert list(runs) == [("expire_lots", "worker", 1, ""), ("time_out_holds", "worker", 0, "")]
     assert worker.poll() is None
-
-
-def until_settled(account: Account) -> None:
-    """Wait until the account has nothing due, told by the database."""
-    deadline = timezone.now() + timedelta(seconds=30)
-    with connection.cursor() as cursor:
-        while timezone.now() < deadline:
-            account.refresh_from_db()
-            if account.next_due_at is None:
-                return
-            cursor.execute("SELECT pg_sleep(0.05)")
-    raise AssertionError("The worker did not settle the account.")
 
 
 class TestWithoutAWorker:
     def test_twice_does_no_more_than_once(self, database: None) -> None:
-        lapse(make_account(at=timezone.now() - timedelta(hours=3)))
+        lapsed()
 
-        assert [tasks.expire_lots(), tasks.time_out_holds(), tasks.expire_lots()] == [1, 0, 0]
+        assert [TASKS[name]() for name in ("expire_lots", "time_out_holds", "expire_lots")] == [1, 0, 0]
         assert Hold.objects.get().status == "timed_out"
         assert Transaction.objects.filter(kind="expiry").count() == 1
+
+    def test_several_at_once_do_it_once(self, committed: None) -> None:
+        accounts = [lapsed() for _ in range(30)]
+
+        done = at_once([expiry.expire_due_lots, expiry.time_out_due_holds] * 3)
+
+        # A slice that one has locked is nobody else's.
+        assert sum(count for count in done if isinstance(count, int)) == 30
+        assert all(settled(account) for account in accounts)
+        assert Counter(Transaction.objects.values_list("kind", flat=True)) == {
+            "topup": 60, "capture": 30, "expiry": 30,
+        }  # fmt: skip
 
     def test_the_audit_names_an_offender_in_the_log(
         self, committed: None, alice: Account, caplog: pytest.LogCaptureFixture
     ) -> None:
-        assert tasks.audit_books() == 0
+        assert TASKS["audit_books"]() == 0
         Account.objects.filter(pk=alice.pk).update(debt=1)
 
-        assert tasks.audit_books() == 1
+        assert TASKS["audit_books"]() == 1
 
         Account.objects.filter(pk=alice.pk).update(debt=0)
         assert "alice@example.com" in caplog.text
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        assert "alice@example.com" in TaskRun.objects.latest("started_at").detail
 
 
-def test_every_task_of_the_schedule_exists() -> None:
-    for entry in settings.CELERY_BEAT_SCHEDULE.values():
-        assert entry["task"] in app.tasks
+def live(seed: int, beats: dict[int, int]) -> tuple[Account, list[str]]:
+    """Let an account live through a random month, with beat firing so often on each day. Tells what became of it.
+
+    In the end it is touched once more, as by the next request.
+    """
+    chance = Random(seed)
+    account = make_account(at=BEGIN)
+    lived = []
+    for day in range(30):
+        now = BEGIN + day * DAY
+        for _ in range(beats.get(day, 0)):
+            expiry.expire_due_lots(at=now)
+            expiry.time_out_due_holds(at=now)
+        lived += [act(chance, account, now + timedelta(hours=hour)) for hour in (1, 2)]
+    expiry.settle_account(account=account.pk, at=END)
+    return account, lived
+
+
+def act(chance: Random, account: Account, at: datetime) -> str:
+    """Do something by chance. Returns what came of it."""
+    amount, days = chance.randint(1, 40), timedelta(hours=chance.randint(2, 200))
+    what = chance.choice(["give", "give", "give", "hold", "hold", "spend", "spend", "take back", "nothing"])
+    charge = chance.randint(0, amount)
+    try:
+        match what:
+            case "give":
+                ends = chance.choice([at + days, at + days, END + DAY])
+                return f"gave, {give(account, amount, at=at, expires_at=ends).balance_after}"
+            case "hold":
+                return f"held {hold(account, amount, at=at, lasting=days, abandonment_charge=charge).amount}"
+            case "spend":
+                return f"spent, {spend(account, amount, at=at).balance_after}"
+            case "take back":
+                because = memo(reason="fraud")
+                taken = movements.adjust_balance(
+                    account=account.pk, delta=-Decimal(amount), memo=because, allow_debt=True, at=at
+                )
+                return f"took {taken.amount}, {taken.balance_after}"
+    except refusals.InsufficientCredits as refused:
+        return f"refused {what}: {refused.members['available']} available"
+    return what
+
+
+def books_of(account: Account) -> dict[str, object]:
+    """Return where an account stands, and what it moved: by kind, for one expiry may come in two parts."""
+    account.refresh_from_db()
+    moved: dict[str, Decimal] = {}
+    for kind, amount in Transaction.objects.filter(account=account).values_list("kind", "amount"):
+        moved[kind] = moved.get(kind, Decimal(0)) + amount
+    return {
+        "account": (account.balance, account.held, account.debt),
+        "moved": moved,
+        "lots": list(Grant.objects.filter(account=account).order_by("id").values_list("remaining", "held")),
+        "holds": list(Hold.objects.filter(account=account).order_by("id").values_list("status", "captured")),
+    }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_books_do_not_depend_on_when_beat_fires(database: None, seed: int) -> None:
+    never, told = live(seed, {})
+    others = {
+        "once": dict.fromkeys(range(30), 1),
+        "twice": dict.fromkeys(range(30), 2),
+        "three days late": dict.fromkeys(range(3, 30, 4), 1),
+    }
+
+    assert Transaction.objects.filter(kind__in=["expiry", "capture"]).exists()
+    for name, beats in others.items():
+        account, lived = live(seed, beats)
+        assert lived == told, name
+        assert books_of(account) == books_of(never), name

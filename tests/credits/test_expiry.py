@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from credits import refusals
+from credits import plan, refusals
 from credits.models import Account, Grant, Transaction
 from credits.services import accounts, expiry, holds, movements
 from credits.services.locks import read_account
@@ -130,14 +130,13 @@ def test_one_account_that_cannot_be_settled_keeps_no_other_from_it(
     for account in several:
         give(account, 5, expires_at=NOW)
     broken = sorted(account.pk for account in several)[0]
-    real = expiry.settle_account
 
-    def settle(*, account, at):
-        if account == broken:
+    def settle(sheet):
+        if sheet.id == broken:
             raise RuntimeError("broken")
-        return real(account=account, at=at)
+        plan.settle(sheet)
 
-    monkeypatch.setattr("credits.services.expiry.settle_account", settle)
+    monkeypatch.setattr("credits.services.locks.settle", settle)
 
     assert expiry.expire_due_lots(at=NOW) == 2
     assert str(broken) in caplog.text

@@ -11,8 +11,8 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, models, transaction
 
-from credits import models as nouns
 from credits import checks
+from credits import models as nouns
 from credits.models import Account, Grant, Hold, Transaction
 from credits.services import corrections
 from tests.books import audit

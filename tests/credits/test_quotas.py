@@ -11,11 +11,10 @@ from credits import refusals
 from credits.models import Account, Quota, QuotaPeriod, QuotaWindow
 from credits.plan import Usage
 from credits.plan.state import QuotaCount, QuotaKey
-from credits.services import allowances, holds, quotas, usage
+from credits.services import allowances, expiry, holds, quotas, usage
 from credits.services.accounts import Particulars, change_account
 from credits.services.allowances import Limit
 from credits.services.corrections import refund_transaction, reverse_transaction
-from credits.services.expiry import settle_account
 from credits.services.locks import read_account
 from credits.services.prices import add_feature
 from tests.factories import allowance, charge, give, hold, make_account, memo, price, spend
@@ -170,7 +169,7 @@ class TestAWindow:
         spend(account, 7, at=NOON)
         later = NOON + timedelta(days=3)
 
-        closed = [quotas.reset_due_quotas(QuotaPeriod.DAILY, at=later) for _ in range(runs)]
+        closed = [expiry.reset_due_quotas(QuotaPeriod.DAILY, at=later) for _ in range(runs)]
         spend(account, 1, at=later)
 
         assert closed == [1, 0][:runs]
@@ -180,13 +179,13 @@ class TestAWindow:
         assert used(account, at=later) == 1
 
     def test_reset_by_the_clock_takes_every_slice(self, database: None, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(quotas, "SLICE", 3)
+        monkeypatch.setattr(expiry, "SLICE", 3)
         for number in range(8):
             account = make_account(external_id=f"lab-{number}", balance=5, at=NOON)
             quotas.set_quota(account=account.pk, key=DAILY, limit=Decimal(5), at=NOON)
             spend(account, 2, at=NOON)
 
-        assert quotas.reset_due_quotas(QuotaPeriod.DAILY, at=NOON + timedelta(days=1)) == 8
+        assert expiry.reset_due_quotas(QuotaPeriod.DAILY, at=NOON + timedelta(days=1)) == 8
         assert not Quota.objects.filter(used__gt=0).exists()
 
 
@@ -276,7 +275,7 @@ class TestAHold:
         account = limited(10)
         hold(account, 8, at=NOON, abandonment_charge=2)
 
-        settle_account(account=account.pk, at=NOON + timedelta(hours=1))
+        expiry.settle_account(account=account.pk, at=NOON + timedelta(hours=1))
 
         assert used(account, at=NOON + timedelta(hours=1)) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -201,3 +202,17 @@ class TestAHoldForAUse:
         movement = spend(account, 1, at=NOW + timedelta(hours=1))
 
         assert (movement.balance_before, movement.balance_after) == (93, 92)
+
+    def test_is_placed_once_for_a_trace_though_the_price_has_changed(self, alice: Account) -> None:
+        price("ml-analysis", amount=7)
+        place = partial(
+            usage.hold_usage,
+            account=alice.pk,
+            usage=Usage("ml-analysis"),
+            memo=memo(reference_type="trace", reference_id="t-1"),
+            lasting=timedelta(minutes=5),
+        )
+        first = place()
+        price("ml-analysis", amount=9)
+
+        assert place().id == first.id

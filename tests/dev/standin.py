@@ -33,6 +33,9 @@ import os
 from celery import Celery
 app = Celery("standin", broker=os.environ["REDIS_URL"])
 """
+SCHEDULERS = """
+from celery.beat import PersistentScheduler as DatabaseScheduler
+"""
 SECONDS = 60.0
 
 
@@ -49,9 +52,12 @@ class Project:
             copy = shutil.copytree if PROJECT.joinpath(path).is_dir() else shutil.copy
             folder.joinpath(path).parent.mkdir(exist_ok=True)
             copy(PROJECT / path, folder / path)
-        folder.joinpath("config").mkdir()
-        for name, text in {"manage": MANAGE, "config/__init__": CELERY, "config/wsgi": WSGI}.items():
-            folder.joinpath(f"{name}.py").write_text(text)
+        files = {"manage": MANAGE, "config/__init__": CELERY, "config/wsgi": WSGI}
+        files |= {"django_celery_beat/__init__": "", "django_celery_beat/schedulers": SCHEDULERS}
+        for name, text in files.items():
+            file = folder.joinpath(f"{name}.py")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
         self.port = processes.free_port()
         # Servers of the surrounding test run are not for these tests.
         self.environment = {

@@ -130,3 +130,55 @@ def test_history_by_offset(funded: Api) -> None:
     assert [row["amount"] for row in page["data"]] == [4, 3]
     assert page["pagination"] == {"total": 6, "limit": 2, "offset": 1}
     assert funded.get(f"/api/v1/credits/history/{TENANT}?limit=-1").status_code == 400
+
+
+class TestStatistics:
+    def test_tell_each_day_as_the_predecessor_did(self, funded: Api) -> None:
+        for amount in (100, 4900):
+            funded.post("/api/v1/credits/consume", {"tenant_id": TENANT, "amount": amount})
+
+        told = funded.get(f"/api/v1/credits/stats/{TENANT}?period=daily").json()
+
+        assert told.keys() == {"tenant_id", "period", "data", "total_consumed", "average_daily"}
+        assert (told["tenant_id"], told["period"], len(told["data"])) == (TENANT, "daily", 30)
+        assert told["data"][-1] == {
+            "date": told["data"][-1]["date"], "consumed": 5000, "added": 50000, "balance_end": 45000,
+        }  # fmt: skip
+        assert told["data"][0] == {"date": told["data"][0]["date"], "consumed": 0, "added": 0, "balance_end": 0}
+        assert (told["total_consumed"], told["average_daily"]) == (5000, 166.67)
+
+    @pytest.mark.parametrize("period", ["weekly", "monthly"])
+    def test_come_by_week_and_month(self, funded: Api, period: str) -> None:
+        told = funded.get(f"/api/v1/credits/stats/{TENANT}?period={period}").json()
+
+        assert (told["period"], told["data"][-1]["balance_end"]) == (period, 50000)
+
+    def test_of_a_stranger_or_an_unknown_period_are_refused(self, funded: Api) -> None:
+        assert funded.get("/api/v1/credits/stats/nobody").status_code == 404
+        assert funded.get(f"/api/v1/credits/stats/{TENANT}?period=hourly").status_code == 400
+
+
+class TestQuotas:
+    def test_limit_what_a_tenant_consumes(self, funded: Api) -> None:
+        path = f"/api/v1/credits/quotas/{TENANT}"
+        unlimited = funded.get(path).json()
+        limited = funded.post(path, {"daily_limit": 150, "monthly_limit": 100000}, method="PUT").json()
+        consume = {"tenant_id": TENANT, "amount": 100}
+        statuses = [funded.post("/api/v1/credits/consume", consume).status_code for _ in range(2)]
+
+        assert unlimited.keys() == {
+            *("tenant_id", "daily_limit", "monthly_limit", "current_daily_usage", "current_monthly_usage"),
+            *("reset_daily_at", "reset_monthly_at"),
+        }
+        assert (unlimited["daily_limit"], unlimited["current_daily_usage"]) == (None, 0)
+        assert (limited["daily_limit"], limited["monthly_limit"]) == (150, 100000)
+        assert statuses == [200, 429]
+        told = funded.get(path).json()
+        assert (told["current_daily_usage"], told["current_monthly_usage"]) == (100, 100)
+
+    def test_are_refused_where_they_make_no_sense(self, funded: Api) -> None:
+        path = f"/api/v1/credits/quotas/{TENANT}"
+
+        for body in ({"daily_limit": -1}, {"daily_limit": "lots"}, {"hourly_limit": 1}):
+            assert funded.post(path, body, method="PUT").status_code == 400
+        assert funded.get("/api/v1/credits/quotas/nobody").status_code == 404

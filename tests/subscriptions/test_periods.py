@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from subscriptions.periods import boundary, number_at, period
+from credits.plan.windows import boundary
+from subscriptions.periods import number_at, period
 
 INSTANT = timedelta(microseconds=1)
 BERLIN = ZoneInfo("Europe/Berlin")

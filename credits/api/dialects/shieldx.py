@@ -135,7 +135,7 @@ class ShieldxViewSet(ApiViewSet):
     )
     def balance(self, request: Request, tenant_id: str) -> Response:
         """In whole credits."""
-        account = _account(tenant_id)
+        account = tenant_account(tenant_id)
         sheet = read_account(account.pk)
         return Response(
             {
@@ -170,7 +170,7 @@ class ShieldxViewSet(ApiViewSet):
         """Newest first; amounts are positive and ``type`` says which way they went."""
         limit = whole(request, "limit", 100, most=1000)
         offset = whole(request, "offset", 0, most=2**62)
-        account = _account(tenant_id)
+        account = tenant_account(tenant_id)
         # Numbers have no gaps, so an offset is a number and needs no counting.
         newest = account.sequence - offset
         rows = Transaction.objects.filter(account_id=account.pk, sequence__lte=newest, sequence__gt=newest - limit)
@@ -311,7 +311,8 @@ class ShieldxViewSet(ApiViewSet):
         )
 
 
-def _account(tenant_id: str) -> Account:
+def tenant_account(tenant_id: str) -> Account:
+    """Return a tenant's account. Raises UnknownAccount."""
     account = Account.objects.filter(pk=Owner(tenant_id, UNIT).account).first()
     if account is None:
         raise refusals.UnknownAccount("There is no such account.")

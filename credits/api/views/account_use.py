@@ -37,7 +37,7 @@ from credits.api.use_shapes import (
 from credits.api.views.base import ApiViewSet
 from credits.models import Account, QuotaWindow, Scope
 from credits.plan import Owner
-from credits.plan.quotas import Standing, standing
+from credits.plan.quotas import Standing, limited, standing
 from credits.plan.state import QuotaKey
 from credits.plan.windows import Period
 from credits.services import quotas, usage
@@ -94,7 +94,7 @@ class UseMixin(ApiViewSet):
 
         def told(owner: Owner) -> Response:
             sheet = read_with_holds(owner.account)
-            standings = [standing(sheet, count) for count in sheet.quotas.values()]
+            standings = [standing(sheet, count) for count in limited(sheet)]
             return Response(
                 {
                     "account": owner.external_id,

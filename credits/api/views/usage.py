@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from credits.api import examples, use_examples
 from credits.api.batch_requests import UsageBatchRequest
 from credits.api.bodies import MOST_BODY
-from credits.api.calls import memo, owner_named, perform
+from credits.api.calls import memo, on_account
 from credits.api.schema import describe
 from credits.api.shapes import BatchOut, HoldOut, TransactionOut, print_hold, print_movement
 from credits.api.use_requests import UsageHoldRequest, UsageRequest
@@ -47,11 +47,13 @@ class UsageViewSet(ApiViewSet):
     def create(self, request: Request) -> HttpResponse:
         """Prices and charges in one call, within the account's quotas. A `trace_id` charges once, for ever."""
         asked = USE.read(request.data)
-        owner, why = owner_named(asked), memo(request, asked)
-        return perform(
+        why = memo(request, asked)
+        return on_account(
             request,
-            lambda once: usage.charge_usage(once=once, account=owner.account, usage=use_of(asked), memo=why),
+            asked["account"],
+            lambda once, account: usage.charge_usage(once=once, account=account, usage=use_of(asked), memo=why),
             print_movement,
+            unit=asked.get("unit"),
         )
 
     @describe(
@@ -85,18 +87,20 @@ class UsageViewSet(ApiViewSet):
         If nobody comes back it times out into its abandonment charge.
         """
         asked = HOLD.read(request.data)
-        owner, why = owner_named(asked), memo(request, asked)
+        why = memo(request, asked)
         lasting = timedelta(seconds=asked.get("ttl_seconds", settings.HOLD_SECONDS))
         percent: Any = asked.get("abandoned_percent")
-        return perform(
+        return on_account(
             request,
-            lambda once: usage.hold_usage(
+            asked["account"],
+            lambda once, account: usage.hold_usage(
                 once=once,
-                account=owner.account,
+                account=account,
                 usage=use_of(asked),
                 memo=why,
                 lasting=lasting,
                 abandoned_percent=percent,
             ),
             print_hold,
+            unit=asked.get("unit"),
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +26,7 @@ from credits.plan import Owner
 from credits.plan.quotas import Standing as QuotaStanding
 from credits.plan.state import ZERO
 from credits.refusals import InvalidField
+from credits.services import clock
 from credits.services.locks import read_with_holds
 from subscriptions import providers, queries
 from subscriptions.api.views.subscriptions import cause
@@ -168,7 +168,7 @@ class NextAppSubscriptionViewSet(ApiViewSet):
         owner = _owner(user_id)
         if Account.objects.filter(pk=owner.account).exists():
             return Response([_quota(each) for each in queries.quotas_of(read_with_holds(owner.account))])
-        return Response([_quota(each) for each in queries.quotas_unused(queries.default_version(UNIT), timezone.now())])
+        return Response([_quota(each) for each in queries.quotas_unused(queries.default_version(UNIT), clock.now())])
 
 
 def _owner(user_id: str) -> Owner:

@@ -1,4 +1,4 @@
-"""The admin of what is not ours, in the admin's looks: users and groups."""
+"""Users and groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-admin.site.index_title = "Start"
 admin.site.unregister([User, Group])
 
 

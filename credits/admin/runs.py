@@ -1,0 +1,110 @@
+"""What the clock's jobs did, and when each last ran."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import DropdownFilter
+
+from credits.admin import show
+from credits.admin.lists import Bounded, Days
+from credits.admin.policies import ReadOnly
+from credits.models import TaskRun
+
+Page = tuple[str | None, dict[str, Any]]
+# No job takes as long: one that has neither ended nor failed by then was cut off.
+LONGEST = timedelta(hours=6)
+
+
+class Which(DropdownFilter):  # type: ignore[misc]
+    """The last run of each job, unless others are asked for."""
+
+    title = "runs"
+    parameter_name = "runs"
+    all_option = ("", "Last of each job")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("all", "All"), ("failed", "Failed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> QuerySet[TaskRun]:
+        if self.value() == "failed":
+            return queryset.exclude(error="")
+        # Who looks for a job wants its history.
+        if self.value() == "all" or request.GET.get("q"):
+            return queryset
+        last = TaskRun.objects.order_by("job", "-started_at", "-id").distinct("job")
+        return queryset.filter(pk__in=last.values("pk"))
+
+
+@admin.register(TaskRun)
+class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Every run of thirty days, newest first. The list opens with the last run of each job."""
+
+    list_display = ("which", "started", "took", "did", "state", "said", "kind")
+    list_display_links = ("which",)
+    list_filter = (Which, ("started_at", Days))
+    search_fields = ("job",)
+    search_help_text = "The name of a job, for all of its runs."
+    ordering = ("-started_at", "-id")
+    fieldsets: Sequence[Page] = (
+        (None, {"fields": ("job", "state", "did", "detail", "error")}),
+        ("Time", {"fields": ("started_exactly", "finished_exactly", "took", "kind")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TaskRun | None = None) -> list[str]:
+        return [name for _, page in self.fieldsets for name in page["fields"]]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[TaskRun], search_term: str
+    ) -> tuple[QuerySet[TaskRun], bool]:
+        name = search_term.strip().replace("\x00", "").replace(" ", "_").lower()
+        return (queryset.filter(job=name) if name else queryset), False
+
+    @admin.display(description="Job")
+    def which(self, row: TaskRun) -> str:
+        return row.job.replace("_", " ").capitalize()
+
+    @admin.display(description="Started (UTC)")
+    def started(self, row: TaskRun) -> str:
+        return show.moment(row.started_at)
+
+    @admin.display(description="Started")
+    def started_exactly(self, row: TaskRun) -> str:
+        return show.exactly(row.started_at)
+
+    @admin.display(description="Finished")
+    def finished_exactly(self, row: TaskRun) -> str:
+        return show.exactly(row.finished_at)
+
+    @admin.display(description="Took")
+    def took(self, row: TaskRun) -> str:
+        return f"{(row.finished_at - row.started_at).total_seconds():.2f} s" if row.finished_at else show.EMPTY
+
+    @admin.display(description="Did")
+    def did(self, row: TaskRun) -> SafeString | str:
+        return format_html('<span class="f-figure">{}</span>', f"{row.done:,}") if row.finished_at else show.EMPTY
+
+    @admin.display(description="State")
+    def state(self, row: TaskRun) -> SafeString:
+        if row.error:
+            return show.badge("Failed", "danger")
+        if row.finished_at:
+            return show.badge("Done", "success")
+        return (
+            show.badge("Running", "info")
+            if row.started_at > timezone.now() - LONGEST
+            else show.badge("Cut off", "warning")
+        )
+
+    @admin.display(description="Worth knowing")
+    def said(self, row: TaskRun) -> SafeString:
+        return format_html('<span class="f-clip">{}</span>', row.error or row.detail or show.EMPTY)

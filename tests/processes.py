@@ -1,0 +1,59 @@
+"""The service's other processes on the test database, and waiting for what they do there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 30
+
+
+def environment(**changed: str) -> dict[str, str]:
+    """Return the environment in which a process of the service works on the test database."""
+    address = settings.DATABASES["default"]
+    url = f"postgresql://{address['USER']}:{address['PASSWORD']}@{address['HOST']}:{address['PORT']}"
+    return {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}", **changed}
+
+
+@contextmanager
+def celery(*arguments: str, **changed: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker or beat, until the block is left."""
+    command = [sys.executable, "-m", "celery", "-A", "config", *arguments, "--loglevel", "CRITICAL"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed))
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def until(true: Callable[[], bool], otherwise: str) -> None:
+    """Wait until something has become true in the database, which also does the waiting."""
+    deadline = timezone.now().timestamp() + SECONDS
+    with connection.cursor() as cursor:
+        while timezone.now().timestamp() < deadline:
+            if true():
+                return
+            cursor.execute("SELECT pg_sleep(0.05)")
+    raise AssertionError(otherwise)
+
+
+def until_somebody_waits() -> None:
+    """Wait until a session waits for a lock."""
+    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+
+    def somebody_waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(waits)
+            return bool(cursor.fetchone()[0])
+
+    until(somebody_waits, "Nobody waits.")
