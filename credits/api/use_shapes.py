@@ -75,7 +75,7 @@ def print_preview(preview: Preview) -> dict[str, Any]:
     movement, sheet = preview.movement, preview.sheet
     return {
         "allowed": movement is not None,
-        "amount": number(-movement.amount) if movement else None,
+        "amount": None if preview.amount is None else number(preview.amount),
         "price": {"id": preview.tariff.id, "version": preview.tariff.version, "scheme": preview.tariff.scheme}
         if preview.tariff
         else None,

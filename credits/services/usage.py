@@ -13,7 +13,7 @@ from django.conf import settings
 from credits import plan, refusals
 from credits.models import Transaction, TransactionKind, UnpricedStatus, UnpricedUsage
 from credits.plan import Actor, Memo, Movement, Reservation, Sheet, Tariff, Usage
-from credits.plan.pricing import cost
+from credits.plan.pricing import cost, price
 from credits.plan.quotas import Standing, limited, standing
 from credits.services import history
 from credits.services.locks import lock_account, read_with_holds
@@ -87,6 +87,8 @@ class Preview:
     """What a charge would do: how it would change the account, or why it would be refused."""
 
     sheet: Sheet
+    # What it would cost, allowed or not; None where there is no price.
+    amount: Decimal | None
     movement: Movement | None
     refusal: refusals.Refusal | None
     tariff: Tariff | None
@@ -107,6 +109,7 @@ def preview_charge(
             memo = replace(memo, feature=usage.named)
             book = price_book(sheet.newest_price)
             tariff = book.in_force(sheet.owner.unit, usage, sheet.at)
+            amount, _ = price(sheet, book, usage)
             movement = plan.use(sheet, book, usage, memo)
         elif amount is not None:
             movement = plan.spend(sheet, amount, memo)
@@ -117,7 +120,7 @@ def preview_charge(
     except refusals.Refusal as refused:
         refusal = refused
     touched = [count for count in limited(sheet) if count.feature in {"", memo.feature}]
-    return Preview(sheet, movement, refusal, tariff, [standing(sheet, count) for count in touched])
+    return Preview(sheet, amount, movement, refusal, tariff, [standing(sheet, count) for count in touched])
 
 
 def quarantine(outcomes: Iterable[object]) -> None:

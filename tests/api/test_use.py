@@ -188,7 +188,8 @@ class TestACheck:
 
         told = api.post(f"{ALICE}/check", {"feature": "ml-analysis"}).json()
 
-        assert (told["allowed"], told["problem"]["code"], told["problem"]["limit"]) == (False, "quota_exceeded", 0)
+        assert (told["allowed"], told["amount"]) == (False, 10)
+        assert (told["problem"]["code"], told["problem"]["limit"]) == ("quota_exceeded", 0)
 
     @pytest.mark.parametrize("body", [{}, {"amount": 0}, {"amount": 1, "quantity": 2}, {"feature": "x", "quantity": 0}])
     def test_of_nothing_is_a_400(self, api: Api, priced: Account, body: dict[str, Any]) -> None:
