@@ -34,7 +34,15 @@ def a_day(feature: str, uses: int) -> Limit:
 
 # Code, name and rank, with what the first version brings. Limits are per feature: a day of one leaves the others.
 PLANS = (
-    ("FREE", "Free", 0, plans.Offer(features=FEATURES, limits=(a_day("ml-analysis", 20), a_day("sandbox-run", 5)))),
+    (
+        "FREE",
+        "Free",
+        0,
+        plans.Offer(
+            features=FEATURES,
+            limits=(Limit("ml-analysis", "monthly", Decimal(1000), "quantity"), a_day("sandbox-run", 5)),
+        ),
+    ),
     (
         "PRO",
         "Pro",
@@ -46,7 +54,7 @@ PLANS = (
             trial_credits=Decimal(100),
             grace_days=7,
             features=FEATURES,
-            limits=(a_day("ml-analysis", 50), a_day("sandbox-run", 8)),
+            limits=(a_day("ml-analysis", 200), a_day("sandbox-run", 8)),
         ),
     ),
     (
@@ -59,7 +67,7 @@ PLANS = (
             rollover_cap=Decimal(5000),
             grace_days=14,
             features=FEATURES,
-            limits=(a_day("ml-analysis", 500), a_day("sandbox-run", 100)),
+            limits=(a_day("ml-analysis", 2000), a_day("sandbox-run", 100)),
         ),
     ),
 )
