@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from credits import plan, refusals
-from credits.plan import Memo, Movement, Owner, Posted, Sheet
-from credits.plan.state import SYSTEM, ZERO
+from credits.plan import Memo, Movement, Owner, Posted, Sheet, quotas
+from credits.plan.state import SYSTEM, ZERO, QuotaKey, StandingOrder
+from credits.plan.undo import SPENDS
 
 AMOUNTS = st.integers(1, 60).map(Decimal)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,6 +35,8 @@ class AnAccount(RuleBasedStateMachine):
         self.sheet = Sheet(
             uuid4(), Owner("a", "credits"), 0, "active", ZERO, ZERO, overdraft, ZERO, 0, 0, "", START, None
         )
+        # A count that no limit holds for: it counts, and refuses nothing.
+        self.count = quotas.ensure(self.sheet, QuotaKey("", "weekly", "credits"))
         self.spent: dict[Any, Posted] = {}
         self.came_in: dict[Any, Posted] = {}
         self.seen = 0
@@ -41,8 +44,7 @@ class AnAccount(RuleBasedStateMachine):
 
     def do(self, act: Any) -> Any:
         """Do something, or be refused and prove that nothing changed."""
-        self.sheet.complete = True
-        plan.settle(self.sheet)
+        self.touch()
         before = copy.deepcopy(self.sheet)
         try:
             return act()
@@ -108,15 +110,31 @@ class AnAccount(RuleBasedStateMachine):
         self.do(lambda: plan.reverse(self.sheet, posted, memo(), allow_debt=allow_debt))
         plan.expire_lots(self.sheet)
 
+    @precondition(lambda self: len(self.sheet.orders) < 2)
+    @rule(amount=AMOUNTS, cap=st.none() | st.integers(0, 50).map(Decimal))
+    def order(self, amount: Decimal, cap: Decimal | None) -> None:
+        """Begin a standing order, of a month each."""
+        self.touch()
+        anchor = self.sheet.at
+        self.sheet.orders.append(
+            StandingOrder(len(self.sheet.orders), "Plan", amount, None, 0, 40, anchor, "UTC", 1, cap, 0, anchor, None)
+        )
+        self.sheet.due(anchor)
+
     @rule(hours=st.integers(1, 200))
     def wait(self, hours: int) -> None:
         self.sheet.at += timedelta(hours=hours)
 
     def available_now(self) -> Decimal:
         """Say what can be spent once everything due is settled."""
+        self.touch()
+        return self.sheet.available
+
+    def touch(self) -> None:
+        """Do what a lock does first."""
+        quotas.prepare(self.sheet)
         self.sheet.complete = True
         plan.settle(self.sheet)
-        return self.sheet.available
 
     @invariant()
     def every_sum_agrees(self) -> None:
@@ -137,6 +155,16 @@ class AnAccount(RuleBasedStateMachine):
             for lot_id, part in each.lots:
                 reserved[lot_id] += part  # type: ignore[assignment]
 
+        by_id = {row.id: row for row in sheet.movements}
+        counting = [row for row in sheet.movements if row.sequence > self.count.since_sequence]
+        taken = sum(row.debt - row.amount for row in counting if row.kind in SPENDS)
+        back = [row for row in counting if row.kind in {"refund", "reversal"} and row.parent_id is not None]
+        for row in back:
+            parent = by_id[row.parent_id]  # type: ignore[index]  # the line above leaves no None
+            if parent.kind in SPENDS and parent.sequence > self.count.since_sequence:
+                taken -= row.amount - row.debt
+
+        assert self.count.used == taken
         assert [row.sequence for row in sheet.movements] == list(range(1, sheet.sequence + 1))
         assert sheet.balance == self.balance
         assert sheet.in_lots == sum(lot.remaining for lot in lots)
