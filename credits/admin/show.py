@@ -51,6 +51,12 @@ def amount(value: Decimal, unit: str, *, signed: bool = False) -> str:
     return f"{whole}.{fraction}" if fraction else whole
 
 
+def quantity(value: Decimal) -> str:
+    """Return a plain number for people: 1,000 or 0.000125. Never rounded."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def figure(value: Decimal, unit: str, *, signed: bool = False) -> SafeString:
     """Return an amount as a right-aligned figure; a loss is marked."""
     mark = " f-loss" if value < 0 else " f-gain" if signed and value > 0 else ""
