@@ -22,13 +22,14 @@ def _icon(_request: HttpRequest) -> str:
     return static("credits/icon.svg")
 
 
-def _page(title: str, icon: str, model: str) -> dict[str, Any]:
+def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
     app, name = model.split(".")
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
         "permission": _may(f"{app}.view_{name}"),
+        **more,
     }
 
 
@@ -70,6 +71,20 @@ UNFOLD: dict[str, Any] = {
                     _page("Transactions", "receipt_long", "credits.transaction"),
                     _page("Lots", "layers", "credits.grant"),
                     _page("Holds", "hourglass_top", "credits.hold"),
+                ],
+            },
+            {
+                "title": "Catalogue",
+                "separator": True,
+                "items": [
+                    _page("Features", "category", "credits.feature"),
+                    _page("Prices", "sell", "credits.price"),
+                    _page(
+                        "Unpriced usage",
+                        "pending_actions",
+                        "credits.unpricedusage",
+                        badge="credits.admin.unpriced.waiting",
+                    ),
                 ],
             },
             {

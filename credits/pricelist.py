@@ -51,11 +51,15 @@ class Entry:
     before: Known | None
 
     @property
-    def after(self) -> str:
+    def words(self) -> str:
         """What the line asks for, in words."""
+        return in_words(self.line.scheme, self.line.terms)
+
+    @property
+    def after(self) -> str:
+        """What the line asks for, in words, and from when."""
         begins = self.line.effective_at
-        moment = f", from {begins.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if begins else ""
-        return f"{in_words(self.line.scheme, self.line.terms)}{moment}"
+        return f"{self.words}, from {begins.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if begins else self.words
 
     def __str__(self) -> str:
         change = f"{self.before} → {self.after}" if self.state == State.CHANGED else self.after

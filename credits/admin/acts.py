@@ -34,6 +34,8 @@ class Act:
     does: ClassVar[str]
     permission: ClassVar[str]
     form_class: ClassVar[type[forms.Form]]
+    # Whether there is anything to fill in; if not, the button leads to the preview at once.
+    asks: ClassVar[bool] = True
     previews: ClassVar[bool] = True
     templates: ClassVar[dict[str, str]] = {
         "form": "admin/credits/act/form.html",
@@ -74,10 +76,12 @@ class Act:
         """Show the form, the preview, or do it and return."""
         if not (self.allowed(self.request) and self.admin.has_view_permission(self.request, self.subject)):
             raise PermissionDenied
-        if self.request.method == "GET":
+        if self.request.method == "GET" and self.asks:
             return self.ask(self.form())
-        if self.request.method != "POST":
+        if self.request.method not in {"GET", "POST"}:
             return HttpResponseNotAllowed(["GET", "POST"])
+        if "back" in self.request.POST and not self.asks:
+            return HttpResponseRedirect(self.home)
         form = self.form(self.request.POST)
         if "back" in self.request.POST or not form.is_valid():
             return self.ask(form)

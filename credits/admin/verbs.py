@@ -128,9 +128,7 @@ class Adjust(Verb):
         plan.adjust(sheet, data["amount"], self.memo(data))
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
-        return movements.adjust_balance(
-            once=once, account=self.account.pk, delta=data["amount"], memo=self.memo(data)
-        )
+        return movements.adjust_balance(once=once, account=self.account.pk, delta=data["amount"], memo=self.memo(data))
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"Adjusted by {show.amount(data['amount'], self.unit, signed=True)} {self.unit}."
