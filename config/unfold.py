@@ -22,13 +22,14 @@ def _icon(_request: HttpRequest) -> str:
     return static("credits/icon.svg")
 
 
-def _page(title: str, icon: str, model: str) -> dict[str, Any]:
+def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
     app, name = model.split(".")
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
         "permission": _may(f"{app}.view_{name}"),
+        **more,
     }
 
 
@@ -79,6 +80,20 @@ UNFOLD: dict[str, Any] = {
                     _page("Subscriptions", "autorenew", "subscriptions.subscription"),
                     _page("Plans", "sell", "subscriptions.plan"),
                     _page("Plan versions", "history", "subscriptions.planversion"),
+                ],
+            },
+            {
+                "title": "Catalogue",
+                "separator": True,
+                "items": [
+                    _page("Features", "category", "credits.feature"),
+                    _page("Prices", "request_quote", "credits.price"),
+                    _page(
+                        "Unpriced usage",
+                        "pending_actions",
+                        "credits.unpricedusage",
+                        badge="credits.admin.unpriced.waiting",
+                    ),
                 ],
             },
             {

@@ -32,13 +32,13 @@ class Confirmation:
     key: str = ""
 
     @classmethod
-    def of(cls, user: Any, verb: str, account: object, data: dict[str, Any]) -> Confirmation:
+    def of(cls, user: Any, verb: str, subject: object, data: dict[str, Any]) -> Confirmation:
         """Return the confirmation that a request needs, still without figures or key."""
-        return cls(user=str(user.pk), asked=digest([verb, str(account), sorted(data.items())]))
+        return cls(user=str(user.pk), asked=digest([verb, str(subject), sorted(data.items())]))
 
-    def showing(self, sheet: Sheet) -> Confirmation:
-        """Return it for the figures of a sheet, with a key of its own unless it has one."""
-        return replace(self, seen=figures_of(sheet), key=self.key or secrets.token_urlsafe(24))
+    def showing(self, seen: str) -> Confirmation:
+        """Return it for the figures that are shown, with a key of its own unless it has one."""
+        return replace(self, seen=seen, key=self.key or secrets.token_urlsafe(24))
 
     def signed(self) -> str:
         """Return what the confirm button sends back."""

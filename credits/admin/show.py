@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Model
@@ -16,6 +18,7 @@ from django.utils.safestring import SafeString
 from credits import units
 from credits.models import AccountStatus, HoldStatus
 from credits.models.memo import ActorKind, MemoFields, Reason
+from credits.pricelist import TOKEN_WORDS
 
 EMPTY = "–"
 COLOUR_OF_ACCOUNT = {AccountStatus.ACTIVE: "success", AccountStatus.FROZEN: "warning", AccountStatus.CLOSED: "default"}
@@ -49,6 +52,23 @@ def amount(value: Decimal, unit: str, *, signed: bool = False) -> str:
     least = min(units.decimal_places(unit), 2)
     fraction = fraction.rstrip("0").ljust(least, "0")
     return f"{whole}.{fraction}" if fraction else whole
+
+
+def quantity(value: Decimal) -> str:
+    """Return a plain number for people: 1,000 or 0.000125. Never rounded."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def used(usage: Mapping[str, Any], feature: str) -> str:
+    """Return what was used, as a charge keeps it: 3 × ml-analysis, or gpt-5: 1,200 in, 300 out."""
+    model = usage.get("model", "")
+    tokens = [
+        f"{usage[f'{kind}_tokens']:,} {word}" for kind, word in TOKEN_WORDS.items() if usage.get(f"{kind}_tokens")
+    ]
+    if tokens:
+        return f"{model or feature}: {', '.join(tokens)}"
+    return f"{quantity(Decimal(usage.get('quantity', 1)))} × {model or feature}"
 
 
 def figure(value: Decimal, unit: str, *, signed: bool = False) -> SafeString:

@@ -1,8 +1,4 @@
-"""The buttons of an account. Each is a form, a preview, and one call of one service.
-
-A form posted without a confirmation is answered by its preview; posted with one, by the act. Pressing the button twice,
-going back and pressing it again, or reloading does it once: the confirmation's key is kept with what it did.
-"""
+"""The buttons of an account that move its credits or change what it may do."""
 
 from __future__ import annotations
 
@@ -12,43 +8,34 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from credits import plan, units
 from credits.admin import show
-from credits.admin.confirmation import Confirmation, figures_of
+from credits.admin.acts import Act
+from credits.admin.confirmation import figures_of
 from credits.admin.forms import AdjustForm, EditForm, GrantForm, RefundForm, StatusForm
 from credits.admin.previews import Change, changes, picture
 from credits.admin.refundable import refundable_spends
 from credits.amounts import say
 from credits.models import Account, AccountStatus, GrantCategory
 from credits.models.memo import Reason
-from credits.plan import Actor, LotTerms, Memo, Movement, Sheet
-from credits.refusals import Refusal
+from credits.plan import LotTerms, Memo, Sheet
 from credits.services import accounts, corrections, history, movements
 from credits.services.locks import lock_account, read_account
-from credits.services.once import Once, Replay, money
+from credits.services.once import Once
 
 OPEN = {AccountStatus.ACTIVE, AccountStatus.FROZEN}
 
 
-class Verb:
-    """One button: what it asks, what it would change, and the one service that does it."""
+class Verb(Act):
+    """A button on the page of an account."""
 
-    path: ClassVar[str]
-    title: ClassVar[str]
-    does: ClassVar[str]
-    permission: ClassVar[str]
-    form_class: ClassVar[type[forms.Form]]
     statuses: ClassVar[set[AccountStatus]] = OPEN
-    previews: ClassVar[bool] = True
 
     def __init__(self, admin: Any, request: HttpRequest, object_id: str) -> None:
-        self.admin = admin
-        self.request = request
+        super().__init__(admin, request)
         account = admin.get_object(request, object_id)
         if account is None:
             raise Http404("There is no such account.")
@@ -56,98 +43,43 @@ class Verb:
         self.unit: str = account.unit_id
 
     @classmethod
-    def allowed(cls, request: HttpRequest) -> bool:
-        """Whether the user may press this button."""
-        return request.user.has_perm(f"credits.{cls.permission}")
-
-    @classmethod
     def offered(cls, status: str) -> bool:
         """Whether the button makes sense for an account of this status."""
         return status in cls.statuses
 
-    def answer(self) -> HttpResponse:
-        """Show the form, the preview, or do it and return to the account."""
-        if not (self.allowed(self.request) and self.admin.has_view_permission(self.request, self.account)):
-            raise PermissionDenied
-        if self.request.method == "GET":
-            return self.ask(self.form())
-        if self.request.method != "POST":
-            return HttpResponseNotAllowed(["GET", "POST"])
-        form = self.form(self.request.POST)
-        if "back" in self.request.POST or not form.is_valid():
-            return self.ask(form)
-        try:
-            return self.go_on(form)
-        except Refusal as refusal:
-            field = getattr(refusal, "field", None)
-            form.add_error(field if field in form.fields else None, refusal.detail)
-            return self.ask(form)
+    @property
+    def subject(self) -> Account:
+        """The account."""
+        return self.account
 
-    def go_on(self, form: forms.Form) -> HttpResponse:
-        """Answer a valid form. Raises what the plan or the service refuses."""
-        wanted = Confirmation.of(self.request.user, self.path, self.account.pk, form.cleaned_data)
-        given = wanted.found_in(self.request.POST.get("confirmation", ""))
-        if given is None:
-            return self.preview(form, wanted)
-        try:
-            done = _confirmed(verb=self, given=given, data=form.cleaned_data)
-        except Replay:
-            messages.info(self.request, "This was done before. Nothing was done twice.")
-            return HttpResponseRedirect(show.page_of(Account, self.account.pk))
-        if done is None:
-            return self.preview(form, given, changed=True)
-        messages.success(self.request, self.said(done, form.cleaned_data))
-        return HttpResponseRedirect(show.page_of(Account, self.account.pk))
+    @property
+    def heading(self) -> str:
+        """What the page is called."""
+        return f"{self.title}: {self.account.external_id}"
 
-    def preview(self, form: forms.Form, confirmation: Confirmation, *, changed: bool = False) -> HttpResponse:
-        """Show what would change. Writes nothing. Raises what the plan refuses."""
-        sheet = read_account(self.account.pk)
-        confirmation = confirmation.showing(sheet)
-        return self.page(
-            "preview",
-            form=form,
-            changed=changed,
-            confirmation=confirmation.signed(),
-            changes=self.foresee(sheet, form.cleaned_data),
-            asked=[(field.label, self.read(field, form.cleaned_data)) for field in form],
-        )
-
-    def ask(self, form: forms.Form) -> HttpResponse:
-        """Show the form."""
-        return self.page("form", form=form)
+    @property
+    def home(self) -> str:
+        """The account's page."""
+        return show.page_of(Account, self.account.pk)
 
     def page(self, step: str, **context: Any) -> HttpResponse:
-        """Render a step."""
-        self.request.current_app = self.admin.admin_site.name
-        return TemplateResponse(
-            self.request,
-            f"admin/credits/account/verb_{step}.html",
-            {
-                **self.admin.admin_site.each_context(self.request),
-                "title": f"{self.title}: {self.account.external_id}",
-                "opts": self.admin.opts,
-                "account": self.account,
-                "balance": show.amount(self.account.balance, self.unit),
-                "verb": self,
-                **context,
-            },
-        )
+        """Render a step, under the name of the account."""
+        balance = show.amount(self.account.balance, self.unit)
+        return super().page(step, account=self.account, balance=balance, **context)
 
     def read(self, field: Any, data: dict[str, Any]) -> str:
         """Return what was filled into a field, for people."""
         value = data[field.name]
         if isinstance(value, Decimal):
             return f"{show.amount(value, self.unit, signed=self.path == 'adjust')} {self.unit}"
-        if field.name == "expires_at":
-            return f"{show.moment(value)} UTC" if value else "Never"
-        choices = dict(getattr(field.field, "choices", ()))
-        return str(choices.get(value, value) or show.EMPTY)
+        if field.name == "expires_at" and value is None:
+            return "Never"
+        return super().read(field, data)
 
     def memo(self, data: dict[str, Any]) -> Memo:
         """Return who does it and why, as the movement will keep it."""
-        user = self.request.user
         return Memo(
-            Actor("staff", str(user.pk), user.get_username()),
+            self.actor,
             description=data["note"],
             reason=data["reason"],
             metadata={"ticket": data["ticket"]} if data["ticket"] else {},
@@ -160,43 +92,31 @@ class Verb:
         ticket = f"ticket {data['ticket']}" if data["ticket"] else ""
         return "; ".join(filter(None, (reason, ticket, data["note"])))
 
-    def form(self, data: Any = None) -> forms.Form:
-        """Return the form, filled with what was posted."""
-        return self.form_class(data)
+    def look(self, data: dict[str, Any]) -> Sheet:
+        """Return the account as it is."""
+        return read_account(self.account.pk)
 
-    def foresee(self, sheet: Sheet, data: dict[str, Any]) -> list[Change]:
+    def hold(self, once: Once, data: dict[str, Any]) -> Sheet:
+        """Return the account, locked."""
+        return lock_account(self.account.pk, once=once, at=None)
+
+    def figures(self, state: Any) -> str:
+        """Return a digest of its figures."""
+        return figures_of(state)
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         """Return what would change, from the same plan that the service makes."""
-        before = picture(sheet)
-        self.plan(sheet, data)
-        return changes(before, picture(sheet), self.unit)
+        before = picture(state)
+        self.plan(state, data)
+        return changes(before, picture(state), self.unit)
+
+    def record(self, done: Any, data: dict[str, Any]) -> None:
+        """Log it with the account."""
+        self.admin.log_change(self.request, self.account, f"{self.said(done, data)} {self.because(data)}".strip())
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         """Plan it on a working copy. Raises what the service would raise."""
         raise NotImplementedError
-
-    def act(self, once: Once, data: dict[str, Any]) -> Movement | Account:
-        """Call the one service."""
-        raise NotImplementedError
-
-    def said(self, done: Movement | Account, data: dict[str, Any]) -> str:
-        """Return what was done, in words."""
-        raise NotImplementedError
-
-
-@money
-def _confirmed(_once: Once | None, /, *, verb: Verb, given: Confirmation, data: dict[str, Any]) -> Any:
-    """Do what was confirmed and log who did it, together; or return None where the figures shown no longer hold.
-
-    The account is locked first, so that nothing can change it between that judgement and the service. A refusal undoes
-    all of it, the key included, so that a mended form can be sent again.
-    """
-    once = given.once()
-    sheet = lock_account(verb.account.pk, once=once, at=None)
-    if figures_of(sheet) != given.seen:
-        return None
-    done = verb.act(once, data)
-    verb.admin.log_change(verb.request, verb.account, f"{verb.said(done, data)} {verb.because(data)}".strip())
-    return done
 
 
 class Adjust(Verb):
@@ -207,13 +127,10 @@ class Adjust(Verb):
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         plan.adjust(sheet, data["amount"], self.memo(data))
 
-    def act(self, once: Once, data: dict[str, Any]) -> Movement | Account:
-        done: Movement = movements.adjust_balance(
-            once=once, account=self.account.pk, delta=data["amount"], memo=self.memo(data)
-        )
-        return done
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return movements.adjust_balance(once=once, account=self.account.pk, delta=data["amount"], memo=self.memo(data))
 
-    def said(self, done: Movement | Account, data: dict[str, Any]) -> str:
+    def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"Adjusted by {show.amount(data['amount'], self.unit, signed=True)} {self.unit}."
 
 
@@ -229,13 +146,12 @@ class Give(Verb):
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         plan.add(sheet, data["amount"], self.memo(data), self.terms(data))
 
-    def act(self, once: Once, data: dict[str, Any]) -> Movement | Account:
-        done: Movement = movements.add_credits(
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return movements.add_credits(
             once=once, account=self.account.pk, amount=data["amount"], memo=self.memo(data), terms=self.terms(data)
         )
-        return done
 
-    def said(self, done: Movement | Account, data: dict[str, Any]) -> str:
+    def said(self, done: Any, data: dict[str, Any]) -> str:
         until = f", to be spent by {show.moment(data['expires_at'])} UTC" if data["expires_at"] else ""
         return f"Granted {show.amount(data['amount'], self.unit)} {self.unit}{until}."
 
@@ -255,15 +171,13 @@ class Refund(Verb):
         plan.refund(sheet, history.load_posted({sheet.id: sheet}, [spend])[spend], data["amount"], self.memo(data))
         plan.expire_lots(sheet)
 
-    def act(self, once: Once, data: dict[str, Any]) -> Movement | Account:
-        done: Movement = corrections.refund_transaction(
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return corrections.refund_transaction(
             once=once, transaction=UUID(data["movement"]), amount=data["amount"], memo=self.memo(data)
         )
-        return done
 
-    def said(self, done: Movement | Account, data: dict[str, Any]) -> str:
-        given = done.amount if isinstance(done, Movement) else data["amount"]
-        return f"Refunded {show.amount(given, self.unit)} {self.unit}."
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"Refunded {show.amount(done.amount, self.unit)} {self.unit}."
 
     def read(self, field: Any, data: dict[str, Any]) -> str:
         if field.name == "amount" and data["amount"] is None:
@@ -277,15 +191,14 @@ class Freeze(Verb):
     form_class = StatusForm
     statuses: ClassVar[set[AccountStatus]] = {AccountStatus.ACTIVE}
 
-    def foresee(self, sheet: Sheet, data: dict[str, Any]) -> list[Change]:
-        return [Change("Status", AccountStatus(sheet.status).label, AccountStatus.FROZEN.label)]
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        return [Change("Status", AccountStatus(state.status).label, AccountStatus.FROZEN.label)]
 
-    def act(self, once: Once, data: dict[str, Any]) -> Movement | Account:
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
         reason = f"{data['note']} ({data['ticket']})" if data["ticket"] else data["note"]
-        done: Account = accounts.freeze_account(once=once, account=self.account.pk, reason=reason)
-        return done
+        return accounts.freeze_account(once=once, account=self.account.pk, reason=reason)
 
-    def said(self, done: Movement | Account, data: dict[str, Any]) -> str:
+    def said(self, done: Any, data: dict[str, Any]) -> str:
         return "Frozen."
 
 
@@ -294,14 +207,13 @@ class Unfreeze(Freeze):
     does = "The account can spend, hold and transfer again."
     statuses: ClassVar[set[AccountStatus]] = {AccountStatus.FROZEN}
 
-    def foresee(self, sheet: Sheet, data: dict[str, Any]) -> list[Change]:
-        return [Change("Status", AccountStatus(sheet.status).label, AccountStatus.ACTIVE.label)]
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        return [Change("Status", AccountStatus(state.status).label, AccountStatus.ACTIVE.label)]
 
-    def act(self, once: Once, data: dict[str, Any]) -> Movement | Account:
-        done: Account = accounts.unfreeze_account(once=once, account=self.account.pk)
-        return done
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return accounts.unfreeze_account(once=once, account=self.account.pk)
 
-    def said(self, done: Movement | Account, data: dict[str, Any]) -> str:
+    def said(self, done: Any, data: dict[str, Any]) -> str:
         return "Unfrozen."
 
 
@@ -327,7 +239,7 @@ class Edit(Verb):
                 accounts.change_account(account=self.account.pk, particulars=accounts.Particulars(**changed))
                 self.admin.log_change(self.request, self.account, f"Changed {words}.")
             messages.success(self.request, f"Changed {words}.")
-        return HttpResponseRedirect(show.page_of(Account, self.account.pk))
+        return HttpResponseRedirect(self.home)
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -10,6 +11,7 @@ from credits import refusals
 from credits.models.fields import MAX_AMOUNT
 from credits.models.prices import PriceScheme
 
+FEATURE_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 FINEST = Decimal(10) ** -12
 TOKEN_KINDS = ("input", "output", "cached_input", "reasoning")
 MOST_TIERS = 50

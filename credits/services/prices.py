@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,16 +9,17 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.db.models.functions import Now
 
 from credits import refusals, units
 from credits.models import Allowance, Feature, Price, PriceScheme
 from credits.plan import PriceBook, Reservation, Tariff
-from credits.plan.terms import figures, stored
+from credits.plan.terms import FEATURE_CODE, figures, stored
 from credits.services import clock
 
-FEATURE_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+# So many rows go into one statement, each with its dozen values.
+SLICE = 1000
 _book: tuple[int, PriceBook] = (0, PriceBook())
 
 
@@ -60,15 +60,9 @@ def add_feature(*, code: str, name: str = "", description: str = "") -> Feature:
 
     Raises InvalidField for a code that is none.
     """
-    if not FEATURE_CODE.fullmatch(code):
-        raise refusals.InvalidField("feature", "A feature's code has small letters, digits, . _ and -, at most 100.")
-    feature, made = Feature.objects.get_or_create(
-        pk=code, defaults={"name": name or code, "description": description, "created_at": Now()}
-    )
-    if made:
-        for allowance in Allowance.objects.select_for_update().exclude(features__contains=[code]):
-            Allowance.objects.filter(pk=allowance.pk).update(denied=[*allowance.denied, code])
-    return feature
+    _check_code(code)
+    _add_to_catalogue([Feature(code=code, name=name or code, description=description, created_at=Now())])
+    return Feature.objects.get(pk=code)
 
 
 @transaction.atomic
@@ -84,38 +78,76 @@ def add_prices(*, offers: Iterable[Offer], actor: str, at: datetime | None = Non
     What was charged before stays charged as it was. ``at`` stands in for the clock.
     Raises InvalidField for terms that do not fit the scheme, a figure that is not positive, or a moment in the past.
     """
+    now = lock_price_list(at)
+    rows = [_checked(offer, actor, now) for offer in offers]
+    known = set(Feature.objects.values_list("pk", flat=True))
+    codes = sorted({row.feature for row in rows} - known - {""})
+    for code in codes:
+        _check_code(code)
+    _add_to_catalogue([Feature(code=code, name=code, created_at=now) for code in codes])
+    versions = _versions(rows)
+    for row in rows:
+        subject = (row.unit_id, row.feature, row.model)
+        row.version = versions[subject] = versions.get(subject, 0) + 1
+    return Price.objects.bulk_create(rows, batch_size=SLICE)
+
+
+def lock_price_list(at: datetime | None = None) -> datetime:
+    """Let nobody else add prices until the transaction ends, and return the time, for which ``at`` may stand in.
+
+    One writer at a time, so that numbers appear in the order of the commits. Readers do not wait.
+    """
     with connection.cursor() as cursor:
-        # One writer at a time, so that numbers appear in the order of the commits. Readers do not wait.
         cursor.execute("LOCK TABLE credits_price IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute("SELECT coalesce(%s::timestamptz, clock_timestamp())", [at or clock.moved()])
-        now = cursor.fetchone()[0]
-    return [_add(offer, actor, now) for offer in offers]
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
-def _add(offer: Offer, actor: str, now: datetime) -> Price:
+def _check_code(code: str) -> None:
+    if not FEATURE_CODE.fullmatch(code):
+        raise refusals.InvalidField("feature", "A feature's code has small letters, digits, . _ and -, at most 100.")
+
+
+def _add_to_catalogue(features: list[Feature]) -> None:
+    """Add those that are not known yet, and deny them to every allowance that does not enable them."""
+    if not features:
+        return
+    Feature.objects.bulk_create(features, batch_size=SLICE, ignore_conflicts=True)
+    for allowance in Allowance.objects.select_for_update().order_by("pk"):
+        known = {*allowance.features, *allowance.denied}
+        denied = [each.pk for each in features if each.pk not in known]
+        if denied:
+            Allowance.objects.filter(pk=allowance.pk).update(denied=[*allowance.denied, *denied])
+
+
+def _checked(offer: Offer, actor: str, now: datetime) -> Price:
     if bool(offer.feature) == bool(offer.model):
         raise refusals.InvalidField("feature", "Price a feature or a model, one of the two.")
     units.decimal_places(offer.unit)
     if offer.scheme not in PriceScheme.values:
         raise refusals.InvalidField("scheme", f"The scheme is one of {', '.join(PriceScheme.values)}.")
-    terms = stored(offer.scheme, offer.terms)
     effective_at = offer.effective_at or now
     if effective_at < now:
         raise refusals.InvalidField("effective_at", "A price cannot take effect in the past.")
-    if offer.feature:
-        add_feature(code=offer.feature)
-    subject = {"unit_id": offer.unit, "feature": offer.feature, "model": offer.model}
-    last = Price.objects.filter(**subject).aggregate(last=Max("version"))["last"] or 0
-    return Price.objects.create(
-        **subject,
-        version=last + 1,
+    return Price(
+        unit_id=offer.unit,
+        feature=offer.feature,
+        model=offer.model,
         scheme=offer.scheme,
-        terms=terms,
+        terms=stored(offer.scheme, offer.terms),
         effective_at=effective_at,
         note=offer.note,
         created_by=actor,
         created_at=now,
     )
+
+
+def _versions(rows: Iterable[Price]) -> dict[tuple[str, str, str], int]:
+    """Return the latest version of each feature or model that the rows price."""
+    priced = Q(feature__in={row.feature for row in rows} - {""}) | Q(model__in={row.model for row in rows} - {""})
+    found = Price.objects.filter(priced).order_by().values_list("unit_id", "feature", "model")
+    return {(unit, feature, model): last for unit, feature, model, last in found.annotate(last=Max("version"))}
 
 
 def tariff_of(row: Price) -> Tariff:

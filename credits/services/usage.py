@@ -138,6 +138,15 @@ def quarantine(outcomes: Iterable[object]) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What rating a use does: the price that was found, and the movement that makes its charge right, if any must."""
+
+    tariff: Tariff
+    correction: Movement | None
+    status: UnpricedStatus
+
+
 @money
 def rate_unpriced(once: Once | None, /, *, unpriced: int, actor: Actor, at: datetime | None = None) -> UnpricedUsage:
     """Make a provisional charge right, by the price in force now: charge what is missing, or refund what was too much.
@@ -152,41 +161,53 @@ def rate_unpriced(once: Once | None, /, *, unpriced: int, actor: Actor, at: date
     found.refresh_from_db()
     if found.status != UnpricedStatus.OPEN:
         raise AlreadyRated("It was rated before.")
-    charged = history.load_posted({sheet.id: sheet}, [found.transaction_id])[found.transaction_id]
-    original = charged.movement
-    tariff = price_book(sheet.newest_price).in_force(sheet.owner.unit, usage_of(original), sheet.at)
-    if tariff is None:
-        raise refusals.UnknownPrice(f"There is still no price for {found.model or found.feature}.")
-    correction = None
-    left = -original.amount - charged.given_back
-    if left and not charged.reversed:
-        due = cost(tariff, usage_of(original), sheet.decimal_places)
-        memo = Memo(
-            actor,
-            feature=original.memo.feature,
-            description=f"Rated at price v{tariff.version}: {original.memo.description}".rstrip(": ")[:500],
-            reference_type="rating",
-            reference_id=str(found.pk),
-        )
-        if due > -original.amount:
-            correction = plan.charge_more(sheet, original, due + original.amount, memo, tariff.id)
-        elif due < -original.amount:
-            correction = plan.refund(sheet, charged, min(-original.amount - due, left), memo)
+    rating = plan_rating(sheet, found, actor)
     plan.expire_lots(sheet)
     post([sheet], None, None)
-    found.status = UnpricedStatus.RATED if left and not charged.reversed else UnpricedStatus.WAIVED
-    found.price_id, found.closed_at, found.closed_by = tariff.id, sheet.at, actor.name
-    found.correction_id = correction.id if correction else None
+    found.status = rating.status
+    found.price_id, found.closed_at, found.closed_by = rating.tariff.id, sheet.at, actor.name
+    found.correction_id = rating.correction.id if rating.correction else None
     found.save(update_fields=["status", "price", "closed_at", "closed_by", "correction"])
     if once is not None:
         once.record(once.answer_to(found))
     return found
 
 
-def rate_everything(*, actor: Actor, at: datetime | None = None) -> tuple[int, int]:
-    """Rate all use whose price is known by now. Returns how many were rated and how many still wait."""
+def plan_rating(sheet: Sheet, found: UnpricedUsage, actor: Actor) -> Rating:
+    """Plan what makes a provisional charge right, by the price in force now. Raises UnknownPrice if there is none."""
+    charged = history.load_posted({sheet.id: sheet}, [found.transaction_id])[found.transaction_id]
+    original = charged.movement
+    tariff = price_book(sheet.newest_price).in_force(sheet.owner.unit, usage_of(original), sheet.at)
+    if tariff is None:
+        raise refusals.UnknownPrice(f"There is still no price for {found.model or found.feature}.")
+    left = -original.amount - charged.given_back
+    if not left or charged.reversed:
+        return Rating(tariff, None, UnpricedStatus.WAIVED)
+    due = cost(tariff, usage_of(original), sheet.decimal_places)
+    memo = Memo(
+        actor,
+        feature=original.memo.feature,
+        description=f"Rated at price v{tariff.version}: {original.memo.description}".rstrip(": ")[:500],
+        reference_type="rating",
+        reference_id=str(found.pk),
+    )
+    correction = None
+    if due > -original.amount:
+        correction = plan.charge_more(sheet, original, due + original.amount, memo, tariff.id)
+    elif due < -original.amount:
+        correction = plan.refund(sheet, charged, min(-original.amount - due, left), memo)
+    return Rating(tariff, correction, UnpricedStatus.RATED)
+
+
+def rate_everything(*, actor: Actor, most: int | None = None, at: datetime | None = None) -> tuple[int, int]:
+    """Rate use whose price is known by now, ``most`` of it or all. Returns how many were rated and how many still wait.
+
+    Each in a transaction of its own, the oldest first.
+    """
     rated = waiting = 0
     for pk in UnpricedUsage.objects.filter(status=UnpricedStatus.OPEN).order_by("pk").values_list("pk", flat=True):
+        if rated == most:
+            break
         try:
             rate_unpriced(unpriced=pk, actor=actor, at=at)
             rated += 1

@@ -1,0 +1,211 @@
+"""The buttons that change something: a form, a preview of what would change, and on confirmation one service call.
+
+Who may, is one permission a button. The preview is made by the very plan or comparison that the service makes, and
+writes nothing; the confirmation is good only for what it showed, and is refused where that has changed. Pressing the
+button twice, going back and pressing it again, or reloading does it once: the confirmation's key is kept with what it
+did.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from credits.admin import show
+from credits.admin.confirmation import Confirmation
+from credits.admin.previews import Change
+from credits.plan import Actor
+from credits.refusals import Refusal
+from credits.services.once import Once, Replay, money
+
+
+class Act:
+    """One button: what it asks, what it would change, and the one service that does it."""
+
+    path: ClassVar[str]
+    title: ClassVar[str]
+    does: ClassVar[str]
+    permission: ClassVar[str]
+    form_class: ClassVar[type[forms.Form]]
+    # Whether there is anything to fill in; if not, the button leads to the preview at once.
+    asks: ClassVar[bool] = True
+    previews: ClassVar[bool] = True
+    templates: ClassVar[dict[str, str]] = {
+        "form": "admin/credits/act/form.html",
+        "preview": "admin/credits/act/preview.html",
+    }
+
+    def __init__(self, admin: Any, request: HttpRequest) -> None:
+        self.admin = admin
+        self.request = request
+
+    @classmethod
+    def allowed(cls, request: HttpRequest) -> bool:
+        """Whether the user may press this button."""
+        return request.user.has_perm(f"credits.{cls.permission}")
+
+    @property
+    def actor(self) -> Actor:
+        """Who presses it, as it is kept with what is done."""
+        return Actor("staff", str(self.request.user.pk), self.request.user.get_username())
+
+    @property
+    def subject(self) -> Any:
+        """The row it is about; None where it is about all of them."""
+        return None
+
+    @property
+    def heading(self) -> str:
+        """What the page is called."""
+        return self.title
+
+    @property
+    def home(self) -> str:
+        """Where it leads back to."""
+        opts = self.admin.opts
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+
+    def answer(self) -> HttpResponse:
+        """Show the form, the preview, or do it and return."""
+        if not (self.allowed(self.request) and self.admin.has_view_permission(self.request, self.subject)):
+            raise PermissionDenied
+        if self.request.method == "GET" and self.asks:
+            return self.ask(self.form())
+        if self.request.method not in {"GET", "POST"}:
+            return HttpResponseNotAllowed(["GET", "POST"])
+        if "back" in self.request.POST and not self.asks:
+            return HttpResponseRedirect(self.home)
+        form = self.form(self.request.POST)
+        if "back" in self.request.POST or not form.is_valid():
+            return self.ask(form)
+        try:
+            return self.go_on(form)
+        except Refusal as refusal:
+            field = getattr(refusal, "field", None)
+            form.add_error(field if field in form.fields else None, refusal.detail)
+            return self.ask(form)
+
+    def go_on(self, form: forms.Form) -> HttpResponse:
+        """Answer a valid form. Raises what the plan or the service refuses."""
+        subject = self.subject.pk if self.subject else ""
+        wanted = Confirmation.of(self.request.user, self.path, subject, form.cleaned_data)
+        given = wanted.found_in(self.request.POST.get("confirmation", ""))
+        if given is None:
+            return self.preview(form, wanted)
+        try:
+            done = self.confirmed(given, form.cleaned_data)
+        except Replay:
+            messages.info(self.request, "This was done before. Nothing was done twice.")
+            return HttpResponseRedirect(self.home)
+        if done is None:
+            return self.preview(form, given, changed=True)
+        messages.success(self.request, self.said(done, form.cleaned_data))
+        return HttpResponseRedirect(self.home)
+
+    def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
+        """Do what was confirmed and return it; or return None where what was shown no longer holds."""
+        return _confirmed(act=self, given=given, data=data)
+
+    def preview(self, form: forms.Form, confirmation: Confirmation, *, changed: bool = False) -> HttpResponse:
+        """Show what would change. Writes nothing. Raises what the plan refuses."""
+        state = self.look(form.cleaned_data)
+        confirmation = confirmation.showing(self.figures(state))
+        return self.page(
+            "preview",
+            form=form,
+            changed=changed,
+            confirmation=confirmation.signed(),
+            asked=self.asked(form),
+            **self.foreseen(state, form.cleaned_data),
+        )
+
+    def ask(self, form: forms.Form) -> HttpResponse:
+        """Show the form."""
+        return self.page("form", form=form)
+
+    def page(self, step: str, **context: Any) -> HttpResponse:
+        """Render a step."""
+        self.request.current_app = self.admin.admin_site.name
+        return TemplateResponse(
+            self.request,
+            self.templates[step],
+            {
+                **self.admin.admin_site.each_context(self.request),
+                "title": self.heading,
+                "opts": self.admin.opts,
+                "act": self,
+                **context,
+            },
+        )
+
+    def asked(self, form: forms.Form) -> list[tuple[str, str]]:
+        """Return what was filled in, for people."""
+        return [(str(field.label), self.read(field, form.cleaned_data)) for field in form if not field.is_hidden]
+
+    def read(self, field: Any, data: dict[str, Any]) -> str:
+        """Return what was filled into a field, for people."""
+        value = data[field.name]
+        if isinstance(field.field, forms.DateTimeField):
+            return f"{show.moment(value)} UTC" if value else show.EMPTY
+        if isinstance(value, Decimal):
+            return show.quantity(value)
+        choices = dict(getattr(field.field, "choices", ()))
+        return str(choices.get(value, value) or show.EMPTY)
+
+    def form(self, data: Any = None) -> forms.Form:
+        """Return the form, filled with what was posted."""
+        return self.form_class(data)
+
+    def foreseen(self, state: Any, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what the preview prints."""
+        return {"changes": self.foresee(state, data)}
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        """Return what would change of what was looked at."""
+        raise NotImplementedError
+
+    def look(self, data: dict[str, Any]) -> Any:
+        """Return what there is to change, without a lock."""
+        raise NotImplementedError
+
+    def hold(self, once: Once, data: dict[str, Any]) -> Any:
+        """Return what there is to change, locked. Raises Replay where the key was used."""
+        raise NotImplementedError
+
+    def figures(self, state: Any) -> str:
+        """Return a digest of what a preview shows of it."""
+        raise NotImplementedError
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        """Call the one service."""
+        raise NotImplementedError
+
+    def record(self, done: Any, data: dict[str, Any]) -> None:
+        """Log who did it."""
+        raise NotImplementedError
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        """Return what was done, in words."""
+        raise NotImplementedError
+
+
+@money
+def _confirmed(_once: Once | None, /, *, act: Act, given: Confirmation, data: dict[str, Any]) -> Any:
+    """Do what was confirmed and log who did it, together; or return None where what was shown no longer holds.
+
+    What is changed is locked first, so that nothing can change it between that judgement and the service. A refusal
+    undoes all of it, the key included, so that a mended form can be sent again.
+    """
+    once = given.once()
+    if act.figures(act.hold(once, data)) != given.seen:
+        return None
+    done = act.act(once, data)
+    act.record(done, data)
+    return done
