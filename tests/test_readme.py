@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
+import sys
+from io import StringIO
 from pathlib import Path
 
-from django.core.management import get_commands
+import pytest
+from django.core.management import call_command, get_commands
 
 from credits.models import Scope
 from credits.services.keys import create_api_key
 from subscriptions.demo import load_plans
 from tests.fakes.portkey import FakePortkey
+from tests.processes import environment
 
 APPS = ("subscriptions", "credits")
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 SHELL = README.split("KEY=$(make", 1)[1].split("\n", 1)[1].split("```", 1)[0]
+MOVE_CLOCK = f'move_clock() {{ "{sys.executable}" manage.py move_clock "$1"; }}\n'
 
 
+@pytest.fixture
+def _development(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server have a clock that can be moved, as a developer's has."""
+    monkeypatch.setenv("TEST_CLOCK", "true")
+    monkeypatch.setenv("ENVIRONMENT", "development")
+
+
+@pytest.mark.usefixtures("_development")
 def test_the_tour_prints_what_it_says(server: str, portkey: FakePortkey) -> None:
     portkey.demo = True
     _, key = create_api_key(name="tour", scopes=Scope.values)
+    call_command("import_prices", str(ROOT / "docs" / "prices.example.csv"), "--yes", stdout=StringIO())
     load_plans()
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
     for block in BLOCKS:
         expected = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
-        script = f"{SHELL}\n" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
+        script = f"{SHELL}\n{MOVE_CLOCK}" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
 
         pasted = subprocess.run(
-            ["bash", "-c", script], env={**os.environ, "BASE": server, "KEY": key}, capture_output=True, text=True,
+            ["bash", "-c", script], env=environment(BASE=server, KEY=key), cwd=ROOT, capture_output=True, text=True,
             check=True,
         )  # fmt: skip
 
