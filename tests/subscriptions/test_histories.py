@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from credits import refusals
 from credits.models import Account, Grant, Transaction
+from credits.plan import Owner
+from credits.refusals import Refusal
 from credits.services.expiry import expire_due_lots, issue_due_allotments, settle_account
 from subscriptions import queries
 from subscriptions.models import CreditMonth, Subscription, SubscriptionChange
@@ -51,7 +52,7 @@ def act(chance: random.Random, account: Account, now: datetime) -> str:
         if verb == "use":
             return str(spend(account, chance.randint(1, 400), at=now).balance_after)
         if verb == "go":
-            owner = by_account.Owner(account.external_id, "credits")
+            owner = Owner(account.external_id, "credits")
             gone = by_account.go_to_plan(owner=owner, plan=plan, **how)
             return gone.status if gone else "none"
         if verb == "subscribe" or row is None:
@@ -69,7 +70,7 @@ def act(chance: random.Random, account: Account, now: datetime) -> str:
             "pay": lambda: subscriptions.mark_paid(subscription=row.pk, **how),
         }
         return calls[verb]().status
-    except refusals.Refusal as refusal:
+    except Refusal as refusal:
         return refusal.code
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from credits.refusals import Refusal
 from subscriptions import refusals, rules
 from subscriptions.rules import Month, State, Terms
 from tests.subscriptions.factories import at
@@ -115,7 +116,7 @@ class Schemer:
                 self.takes(change(state, self.month, terms, now))
             else:
                 self.takes(rules.cancel(state, now, at_period_end=False))
-        except refusals.Refusal:
+        except Refusal:
             self.state = state
 
     def takes(self, step: rules.Step) -> None:
