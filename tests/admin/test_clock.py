@@ -80,7 +80,9 @@ class TestTheSchedule:
 
     def test_each_row_opens(self, dave: Desk) -> None:
         for model in (PeriodicTask, IntervalSchedule, CrontabSchedule):
-            for row in model.objects.all():
+            # An interval that no task has any more tells of none.
+            rows = model.objects.all() if model is PeriodicTask else model.objects.filter(periodictask__isnull=False)
+            for row in rows.distinct():
                 page = text(dave.get(f"django_celery_beat/{model._meta.model_name}/{row.pk}/change/"))
                 assert "florin." in page
 
