@@ -229,3 +229,18 @@ class TestAHoldForAUse:
         price("ml-analysis", amount=9)
 
         assert place().id == first.id
+
+    @pytest.mark.parametrize("use", [Usage("sandbox-run"), Usage("ml-analysis", quantity=Decimal(2))])
+    def test_for_another_use_needs_another_trace(self, alice: Account, use: Usage) -> None:
+        price("ml-analysis", amount=7)
+        price("sandbox-run", amount=7)
+        place = partial(
+            usage.hold_usage,
+            account=alice.pk,
+            memo=memo(reference_type="trace", reference_id="t-1"),
+            lasting=timedelta(minutes=5),
+        )
+        place(usage=Usage("ml-analysis"))
+
+        with pytest.raises(refusals.ReferenceConflict):
+            place(usage=use)
