@@ -75,6 +75,8 @@ class TestNothingIsWrittenAnd:
             ("description", 5),
             ("feature", "a\0b"),
             ("reference_type", "x" * 65),
+            ("reference_type", "allotment"),
+            ("reference_type", "rating"),
             ("reference_id", "x" * 256),
             ("reference_id", "\0"),
             ("metadata", "x"),
