@@ -20,8 +20,19 @@ from credits.api.problems import BodyTooLarge
 
 
 def dumps(value: Any) -> bytes:
-    """Return a value as JSON. Decimals are exact numbers; times end in Z."""
-    return orjson.dumps(value, default=plain, option=orjson.OPT_UTC_Z)
+    """Return a value as JSON. Decimals are exact numbers; times end in Z; half a surrogate pair is a question mark."""
+    try:
+        return orjson.dumps(value, default=plain, option=orjson.OPT_UTC_Z)
+    except TypeError:  # a refusal that repeats a caller's text, which UTF-8 may not be able to say
+        return orjson.dumps(_sayable(value), default=plain, option=orjson.OPT_UTC_Z)
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_sayable(name): _sayable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(each) for each in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def canonical(value: Any) -> bytes:

@@ -20,6 +20,10 @@ from credits.api.fields import (
 )
 from credits.models import GrantCategory
 from credits.models.memo import Reason
+from credits.plan.allotments import REFERENCE
+from credits.services.usage import RATING
+
+OWN_REFERENCES = {REFERENCE, RATING}
 
 
 class UnitMixin(RequestSerializer):
@@ -39,6 +43,12 @@ class MemoMixin(RequestSerializer):
         help_text="Which one. On one account it causes one movement of this kind, for ever.",
     )
     metadata = MetadataField(help_text="Your own notes: a JSON object.")
+
+    def validate_reference_type(self, value: str) -> str:
+        """Refuse the references that the ledger's own movements have: one of them is still to be made."""
+        if value in OWN_REFERENCES:
+            raise serializers.ValidationError(f"{value} is the ledger's own: call it something else.")
+        return value
 
 
 class OpenAccountRequest(UnitMixin):

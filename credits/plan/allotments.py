@@ -12,7 +12,7 @@ from credits.models.grants import GrantCategory
 from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan.credit import LotTerms, bring_in
 from credits.plan.lots import move
-from credits.plan.state import SYSTEM, ZERO, Memo, Sheet, StandingOrder
+from credits.plan.state import SYSTEM, ZERO, Lot, Memo, Sheet, StandingOrder
 from credits.plan.windows import boundary
 
 REFERENCE = "allotment"
@@ -67,7 +67,7 @@ def issue(sheet: Sheet, order: StandingOrder) -> None:
 
 def _cut_down(sheet: Sheet, order: StandingOrder) -> None:
     """Let what is left of allotted lots beyond the cap expire, the oldest first. What holds reserve stays."""
-    rolling = [lot for lot in sheet.lots if lot.expires_at is None and lot.source.startswith(f"{REFERENCE}:")]
+    rolling = [lot for lot in sheet.lots if lot.expires_at is None and _is_allotted(lot)]
     excess = sum((lot.remaining for lot in rolling), ZERO) - (order.rollover_cap or ZERO)
     for lot in sorted(rolling, key=lambda lot: lot.id):
         gone = min(lot.free, excess, max(sheet.available, ZERO))
@@ -76,3 +76,8 @@ def _cut_down(sheet: Sheet, order: StandingOrder) -> None:
             sheet.change_lot(lot, remaining=-gone)
             memo = Memo(SYSTEM, description=f"Beyond the {say(order.rollover_cap or ZERO)} that roll over")
             move(sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone)], memo)
+
+
+def _is_allotted(lot: Lot) -> bool:
+    """Tell whether a lot came from an order. The words of its source alone may be a caller's."""
+    return lot.category == GrantCategory.PLAN and lot.source.startswith(f"{REFERENCE}:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any
 
 from credits import refusals
@@ -19,6 +19,8 @@ TOKENS = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tok
 # Where a price names no figure of its own for a kind of token, that of another stands in.
 STANDS_IN = {"cached_input": "input", "reasoning": "output"}
 MOST_TOKENS = 10**12
+# More digits than the longest figure times the longest quantity has.
+EXACT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,9 @@ def cost(tariff: Tariff, usage: Usage, decimal_places: int) -> Decimal:
 
     Raises InvalidField where the price needs what the use does not say, or the amount is beyond one movement.
     """
-    exact = SCHEMES[tariff.scheme](tariff.terms, usage)
-    amount = exact.quantize(Decimal(1).scaleb(-decimal_places), rounding=ROUND_CEILING)
+    with localcontext(prec=EXACT):
+        exact = SCHEMES[tariff.scheme](tariff.terms, usage)
+        amount = exact.quantize(Decimal(1).scaleb(-decimal_places), rounding=ROUND_CEILING)
     if amount > MAX_AMOUNT:
         raise refusals.InvalidField("quantity", f"That would cost {say(amount)}, more than one charge may.")
     return amount

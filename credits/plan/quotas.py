@@ -1,6 +1,7 @@
 """Quotas: how much of a feature, or of all, an account may use in a window. Counted where a use is planned.
 
-A hold takes its place until it is captured or let go; what it captures counts in the window in which it is captured.
+A hold takes its place until it is captured or let go; what it captures counts in the window in which it is captured,
+and what it costs that nobody came back for, in the window in which its time was up.
 What is given back of a use is given back to the window that counted it, as long as that one runs.
 """
 
@@ -88,23 +89,32 @@ def limited(sheet: Sheet) -> list[QuotaCount]:
 
 
 def prepare(sheet: Sheet) -> None:
-    """Put the allowance's limits on the sheet's counts, and begin the windows that time has begun."""
+    """Put the allowance's limits on the sheet's counts, and begin the windows that time has begun.
+
+    Where something fell due before now, those that had begun by then: settling goes on from there.
+    """
+    moment = min(sheet.at, sheet.next_due_at or sheet.at)
     for feature, period, measure, limit, hard in sheet.limits:
         key = QuotaKey(feature, period, measure)
         count = sheet.quotas.get(key)
         if count is None:
-            count = sheet.quotas[key] = _fresh(sheet, key)
+            count = sheet.quotas[key] = _fresh(sheet, key, moment)
         count.plan_limit, count.plan_hard = Decimal(limit), hard
+    roll(sheet, moment)
+
+
+def roll(sheet: Sheet, moment: datetime) -> None:
+    """Close the windows that are over by a moment, and begin those that it lies in."""
     for count in sheet.quotas.values():
-        if count.resets_at <= sheet.at:
-            _roll(sheet, count)
+        if count.resets_at <= moment:
+            _roll(sheet, count, moment)
 
 
 def ensure(sheet: Sheet, key: QuotaKey) -> QuotaCount:
     """Return the count of a quota, begun now where there is none yet."""
     count = sheet.quotas.get(key)
     if count is None:
-        count = sheet.quotas[key] = _fresh(sheet, key)
+        count = sheet.quotas[key] = _fresh(sheet, key, sheet.at)
     return count
 
 
@@ -176,15 +186,14 @@ def _under(sheet: Sheet, feature: str) -> Iterator[QuotaCount]:
             yield quota
 
 
-def _fresh(sheet: Sheet, key: QuotaKey) -> QuotaCount:
-    start, end = sheet.calendar.window(key.period, sheet.at)
+def _fresh(sheet: Sheet, key: QuotaKey, moment: datetime) -> QuotaCount:
+    start, end = sheet.calendar.window(key.period, moment)
     return QuotaCount(*key, since_sequence=sheet.sequence, window_start=start, resets_at=end)
 
 
-def _roll(sheet: Sheet, quota: QuotaCount) -> None:
-    """Close a window that is over, and begin the one that runs."""
+def _roll(sheet: Sheet, quota: QuotaCount, moment: datetime) -> None:
     if quota.used:
         quota.closed.append((quota.window_start, quota.resets_at, quota.used, quota.limit_at(quota.window_start)))
         quota.changed = sheet.touched = True
     quota.used, quota.since_sequence = ZERO, sheet.sequence
-    quota.window_start, quota.resets_at = sheet.calendar.window(quota.period, sheet.at)
+    quota.window_start, quota.resets_at = sheet.calendar.window(quota.period, moment)

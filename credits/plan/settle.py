@@ -10,6 +10,7 @@ from datetime import datetime
 
 from credits.amounts import say
 from credits.models.transactions import Counterparty, TransactionKind
+from credits.plan import quotas
 from credits.plan.allotments import issue, next_order
 from credits.plan.lots import move
 from credits.plan.spend import time_out
@@ -24,6 +25,7 @@ def settle(sheet: Sheet) -> None:
         _settle_until(sheet, order.next_at)
         issue(sheet, order)
     _settle_until(sheet, sheet.at)
+    quotas.roll(sheet, sheet.at)
     if sheet.complete:
         sheet.reckon_due()
 
@@ -31,6 +33,7 @@ def settle(sheet: Sheet) -> None:
 def _settle_until(sheet: Sheet, moment: datetime) -> None:
     for held in sorted(sheet.holds.values(), key=lambda hold: hold.expires_at):
         if held.status == "open" and held.expires_at <= moment:
+            quotas.roll(sheet, held.expires_at)
             time_out(
                 sheet,
                 held,

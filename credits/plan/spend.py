@@ -151,7 +151,11 @@ def hold_for_use(
     Nobody coming back for it costs ``abandoned_percent`` of the worst case, rounded up to the unit's step.
     """
     earlier = sheet.hold_references.get((memo.reference_type, memo.reference_id))
-    if earlier is not None and earlier.charge.usage == usage.told():
+    if earlier is not None:
+        if earlier.charge.usage != usage.told() or earlier.memo.feature != memo.feature:
+            raise refusals.ReferenceConflict(
+                f"{memo.reference_type} {memo.reference_id} held for another use before.", hold_id=earlier.id
+            )
         check_open(earlier)
         return earlier
     amount, charge = price(sheet, book, usage)

@@ -21,6 +21,9 @@ from credits.services.once import Once, money
 from credits.services.postings import post
 from credits.services.prices import price_book
 
+# What a correction refers to: the unpriced use that it makes right.
+RATING = "rating"
+
 
 class UnknownUsage(refusals.Refusal):
     status, code, title, stored = 404, "usage_not_found", "There is no such usage.", False
@@ -125,7 +128,8 @@ def preview_charge(
 
 def quarantine(outcomes: Iterable[object]) -> None:
     """Keep the movements that were charged provisionally, for rating. Part of the transaction that posted them."""
-    unpriced = [each for each in outcomes if isinstance(each, Movement) and each.charge.unpriced]
+    # A batch may name one trace several times: the same movement answers each.
+    unpriced = {each.id: each for each in outcomes if isinstance(each, Movement) and each.charge.unpriced}
     UnpricedUsage.objects.bulk_create(
         UnpricedUsage(
             transaction_id=movement.id,
@@ -134,7 +138,7 @@ def quarantine(outcomes: Iterable[object]) -> None:
             model=movement.charge.usage.get("model", ""),
             created_at=movement.recorded_at,
         )
-        for movement in unpriced
+        for movement in unpriced.values()
     )
 
 
@@ -188,7 +192,7 @@ def plan_rating(sheet: Sheet, found: UnpricedUsage, actor: Actor) -> Rating:
         actor,
         feature=original.memo.feature,
         description=f"Rated at price v{tariff.version}: {original.memo.description}".rstrip(": ")[:500],
-        reference_type="rating",
+        reference_type=RATING,
         reference_id=str(found.pk),
     )
     correction = None

@@ -75,6 +75,8 @@ class TestNothingIsWrittenAnd:
             ("description", 5),
             ("feature", "a\0b"),
             ("reference_type", "x" * 65),
+            ("reference_type", "allotment"),
+            ("reference_type", "rating"),
             ("reference_id", "x" * 256),
             ("reference_id", "\0"),
             ("metadata", "x"),
@@ -91,6 +93,22 @@ class TestNothingIsWrittenAnd:
         answer = api.post(DEBITS, {"amount": 1, field: value})
 
         assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+
+    @pytest.mark.parametrize(
+        ("address", "body", "named"),
+        [
+            ("/api/v1/accounts/alice@example.com/topups", {"amount": 1, "category": "\ud800"}, "category"),
+            ("/api/v1/prices", {"feature": "x", "scheme": "\ud800", "terms": {}}, "scheme"),
+            ("/api/v1/prices", {"feature": "x", "scheme": "fixed", "terms": {"\ud800": 1}}, "terms"),
+            ("/api/v1/accounts/alice@example.com/quotas/reset", {"period": "daily", "\ud800": 1}, "?"),
+        ],
+    )
+    def test_half_a_pair_where_the_answer_repeats_it_is_named(
+        self, api: Api, address: str, body: dict[str, Any], named: str
+    ) -> None:
+        answer = api.post(address, json.dumps(body).encode())
+
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, [named])
 
     @pytest.mark.parametrize("number", [b"NaN", b"1e400", b"0." + b"1" * 50])
     def test_a_number_in_metadata_that_json_cannot_keep_is_named(self, api: Api, number: bytes) -> None:

@@ -125,7 +125,8 @@ class TestAUse:
     def test_is_quarantined_in_batches_too(self, api: Api, priced: Account, settings: Any) -> None:
         settings.UNPRICED_USAGE = "quarantine"
 
-        answer = api.post("/api/v1/usage/batch", {"items": [{**ML, "feature": "time-travel"}]})
+        again = {**ML, "feature": "time-travel", "trace_id": "t-1"}
+        answer = api.post("/api/v1/usage/batch", {"items": [again, again]})
 
         movement = Transaction.objects.get(pk=answer.json()["results"][0]["transaction"]["id"])
         assert (movement.amount, movement.price, movement.unpriced.status) == (-1, None, "open")

@@ -117,6 +117,15 @@ class TestRollover:
         account.refresh_from_db()
         assert account.balance == 149
 
+    def test_leaves_bought_credits_alone_whatever_they_are_called(self, account: Account) -> None:
+        begin(account, rollover_cap=Decimal(0))
+        give(account, 500, at=START, because=memo(description="allotment: made good"))
+
+        spend(account, 1, at=datetime(2026, 3, 1, tzinfo=UTC))
+
+        account.refresh_from_db()
+        assert account.balance == 599
+
 
 class TestAnEnd:
     def test_stops_at_its_moment_whether_or_not_the_clock_ran(self, account: Account) -> None:

@@ -253,6 +253,25 @@ class TestAHold:
 
         assert used(account, CALLS) == 1
 
+    @pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=12), timedelta(days=3)])
+    @pytest.mark.parametrize("own", [True, False], ids=["own limit", "plan's limit"])
+    def test_that_times_out_counts_when_its_time_was_up_however_late_that_is_settled(
+        self, own: bool, late: timedelta, database: None
+    ) -> None:
+        account = make_account(external_id="lab", balance=1000, at=NOON)
+        if own:
+            quotas.set_quota(account=account.pk, key=DAILY, limit=Decimal(100), at=NOON)
+        else:
+            allowance("free", (), Limit("", "daily", Decimal(100)), default=True)
+        hold(account, 100, at=NOON, lasting=timedelta(hours=1), abandonment_charge=60)
+
+        expiry.time_out_due_holds(at=NOON + timedelta(hours=1) + late)
+
+        tomorrow = NOON + timedelta(days=1)
+        assert used(account, at=max(tomorrow, NOON + late)) == 0
+        spend(account, 100, at=max(tomorrow, NOON + late))
+        assert list(QuotaWindow.objects.values_list("window_start__day", "used")) == [(2, 60)]
+
     def test_for_a_use_holds_its_quantity(self, database: None) -> None:
         account = limited(10, CALLS)
         price("ml-analysis", "per_unit", per=1, at=NOON)

@@ -75,6 +75,19 @@ class TestACharge:
 
         assert (movement.amount, movement.memo.feature) == (-Decimal(costs), "gpt-6")
 
+    def test_of_long_figures_is_exact(self, database: None) -> None:
+        account = make_account(external_id="lab", unit="USD", balance=10**12)
+        price("sandbox-run", "per_unit", unit="USD", per=Decimal("100000.00000000001"))
+        price("ml-analysis", "per_unit", unit="USD", per=10**12)
+
+        # Exactly 10000000000.000002 and 1e-22 more, which 28 digits do not show.
+        assert charge(account, "sandbox-run", quantity=Decimal("100000.00000000001")).amount == Decimal(
+            "-10000000000.000003"
+        )
+        with pytest.raises(refusals.InvalidField) as refused:
+            charge(account, "ml-analysis", quantity=Decimal(10**12))
+        assert refused.value.field == "quantity"
+
     def test_is_rounded_up_to_the_unit_once(self, alice: Account) -> None:
         price("model:gpt-6", "tokens", input=1, output=1)
 
@@ -216,3 +229,18 @@ class TestAHoldForAUse:
         price("ml-analysis", amount=9)
 
         assert place().id == first.id
+
+    @pytest.mark.parametrize("use", [Usage("sandbox-run"), Usage("ml-analysis", quantity=Decimal(2))])
+    def test_for_another_use_needs_another_trace(self, alice: Account, use: Usage) -> None:
+        price("ml-analysis", amount=7)
+        price("sandbox-run", amount=7)
+        place = partial(
+            usage.hold_usage,
+            account=alice.pk,
+            memo=memo(reference_type="trace", reference_id="t-1"),
+            lasting=timedelta(minutes=5),
+        )
+        place(usage=Usage("ml-analysis"))
+
+        with pytest.raises(refusals.ReferenceConflict):
+            place(usage=use)
