@@ -14,8 +14,10 @@ from django.db import connection, transaction
 
 from credits import statistics
 from credits.models import Account, DayTotal, Transaction
+from credits.plan import Movement
+from credits.plan.state import QuotaKey
 from credits.plan.windows import Period, day_of
-from credits.services import movements, quotas, totals
+from credits.services import movements, totals
 from credits.services.corrections import refund_transaction
 from credits.services.quotas import set_quota
 from credits.services.totals import fold_totals, roll_up_statistics
@@ -33,7 +35,8 @@ def test_statistics_are_the_ledger_summed_over_random_histories(database: None, 
     zone = chance.choice(ZONES)
     account = make_account(external_id="lab", balance=100_000, at=START, time_zone=zone)
     price("scan", "per_unit", per=2, at=START)
-    at, spent = START, []
+    at = START
+    spent: list[Movement] = []
     for _ in range(60):
         at += timedelta(hours=chance.randint(0, 30), minutes=chance.randint(0, 59))
         match chance.randint(0, 5):
@@ -123,7 +126,7 @@ def test_threads_that_fold_and_spend_at_once_count_everything_once(committed: No
 )
 def test_the_audit_finds_what_was_changed_behind_its_back(alice: Account, check: str, sql: str) -> None:
     price("scan", amount=5)
-    set_quota(account=alice.pk, key=quotas.QuotaKey("", "daily", "credits"), limit=Decimal(50))
+    set_quota(account=alice.pk, key=QuotaKey("", "daily", "credits"), limit=Decimal(50))
     charge(alice, "scan")
     fold_totals([alice.pk])
     with transaction.atomic(), connection.cursor() as cursor:
