@@ -10,9 +10,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils.safestring import SafeString
 
-from credits.admin import show
+from credits.admin import account_use, show
 from credits.admin.refundable import left_to_refund
-from credits.models import Account, AccountStatus, Grant, GrantCategory, Hold, HoldStatus, Transaction
+from credits.models import Account, AccountStatus, Grant, GrantCategory, Hold, HoldStatus, Price, Transaction
 from credits.plan import Sheet
 from credits.services import clock, history
 from credits.services.locks import read_account
@@ -40,7 +40,8 @@ def context(account: Account, *, may_refund: bool) -> dict[str, Any]:
     not be posted yet.
     """
     sheet = read_account(account.pk)
-    movements = list(Transaction.objects.filter(account=account.pk).order_by("-sequence")[:MOST_ROWS])
+    of_account = Transaction.objects.filter(account=account.pk).select_related("price")
+    movements = list(of_account.order_by("-sequence")[:MOST_ROWS])
     refundable = left_to_refund(sheet, movements) if may_refund else {}
     lots = list(Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[: MOST_LOTS + 1])
     holds = _holds(account)
@@ -56,6 +57,7 @@ def context(account: Account, *, may_refund: bool) -> dict[str, Any]:
         "movements": [_movement(row, account.unit_id, refundable=row.pk in refundable) for row in movements],
         "more_movements": account.sequence > MOST_ROWS,
         "acts": _acts(account),
+        **account_use.context(account, sheet),
     }
 
 
@@ -146,6 +148,8 @@ def _movement(row: Transaction, unit: str, *, refundable: bool) -> dict[str, Any
         "balance": show.amount(row.balance_after, unit),
         "feature": row.feature,
         "description": row.description,
+        "use": show.used(row.usage, row.feature) if row.usage else "",
+        "price": show.link(Price, row.price.pk, f"price v{row.price.version}") if row.price else "",
         "why": show.why(row),
         "lots": _draws(row, unit),
         "actor": show.actor(row),

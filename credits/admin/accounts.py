@@ -15,11 +15,13 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.dataclasses import UnfoldAction
 
-from credits.admin import account_page, show, verbs
+from credits.admin import account_page, quota_verbs, show, verbs
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.models import Account, AccountStatus, Hold, HoldStatus
+
+BY_PATH = verbs.BY_PATH | quota_verbs.BY_PATH
 
 
 class Condition(DropdownFilter):  # type: ignore[misc]
@@ -61,7 +63,15 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     search_fields = ("external_id__istartswith", "email__istartswith", "name__istartswith")
     search_help_text = "The beginning of an external id, e-mail address or name; or an account id."
     ordering = ("-created_at", "id")
-    actions_detail = ("adjust", "grant", "refund", "freeze", "unfreeze", "change_details")
+    actions_detail = (
+        "adjust",
+        "grant",
+        "refund",
+        {"title": "Quotas", "icon": "speed", "items": ["set_quota", "override_quota", "end_override", "reset_quota"]},
+        "freeze",
+        "unfreeze",
+        "change_details",
+    )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
@@ -118,6 +128,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         buttons = self._get_actions_navigation(
             self.actions_detail, self.get_actions_detail(request, object_id), str(account.pk)
         )
+        offered = account.status in verbs.OPEN
         may_refund = verbs.Refund.allowed(request)
         page = account_page.context(account, may_refund=may_refund)
         return TemplateResponse(
@@ -130,6 +141,9 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
                 "opts": self.opts,
                 "account": account,
                 "may_refund": may_refund,
+                "may_set_quota": offered and quota_verbs.SetQuota.allowed(request),
+                "may_override_quota": offered and quota_verbs.OverrideQuota.allowed(request),
+                "may_reset_quota": offered and quota_verbs.ResetQuota.allowed(request),
                 "actions_detail": buttons,
                 **(extra_context or {}),
             },
@@ -139,7 +153,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         """Offer what the account's status allows, among what the user may do."""
         status = Account.objects.filter(pk=object_id).values_list("status", flat=True).first()
         allowed: list[UnfoldAction] = super().get_actions_detail(request, object_id)
-        return [one for one in allowed if verbs.BY_PATH[one.path].offered(str(status))]
+        return [one for one in allowed if BY_PATH[one.path].offered(str(status))]
 
     def has_adjust_account_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return verbs.Adjust.allowed(request)
@@ -155,6 +169,15 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def has_change_account_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return verbs.Edit.allowed(request)
+
+    def has_change_quota_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return quota_verbs.SetQuota.allowed(request)
+
+    def has_override_quota_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return quota_verbs.OverrideQuota.allowed(request)
+
+    def has_reset_quota_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return quota_verbs.ResetQuota.allowed(request)
 
     @button("Adjust", path="adjust", icon="tune", permission="adjust_account")
     def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -179,3 +202,19 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @button("Edit", path="edit", icon="edit", permission="change_account")
     def change_details(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return verbs.Edit(self, request, object_id).answer()
+
+    @button("Set a quota", path="set-quota", icon="speed", permission="change_quota")
+    def set_quota(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return quota_verbs.SetQuota(self, request, object_id).answer()
+
+    @button("Override", path="override-quota", icon="more_time", permission="override_quota")
+    def override_quota(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return quota_verbs.OverrideQuota(self, request, object_id).answer()
+
+    @button("End an override", path="end-override", icon="timer_off", permission="override_quota")
+    def end_override(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return quota_verbs.EndOverride(self, request, object_id).answer()
+
+    @button("Reset now", path="reset-quota", icon="restart_alt", permission="reset_quota")
+    def reset_quota(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return quota_verbs.ResetQuota(self, request, object_id).answer()

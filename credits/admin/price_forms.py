@@ -10,7 +10,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 
 from credits.admin.forms import AmountInput, MomentInput
 from credits.models import Feature, PriceScheme, Unit
-from credits.pricefile import FIGURES, MOST_BYTES
+from credits.plan.terms import SCHEMES
+from credits.pricefile import MOST_BYTES
 
 SALT = "credits.admin.price_file"
 LASTS_SECONDS = 3600
@@ -75,10 +76,11 @@ class PriceForm(forms.Form):
 
 
 def item_of(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what was filled in as a price list has it."""
+    """Return what was filled in as a price list has it: of the figures those of the scheme, which alone are seen."""
     begins = data["effective_at"].isoformat() if data["effective_at"] else None
+    terms = {name: data[name] for name in SCHEMES[data["scheme"]][1] if data[name]}
     texts = {name: data[name] for name in ("unit", "feature", "model", "scheme", "note")}
-    return {**texts, "terms": {name: data[name] for name in FIGURES if data[name]}, "effective_at": begins}
+    return {**texts, "terms": terms, "effective_at": begins}
 
 
 class PriceFileForm(forms.Form):

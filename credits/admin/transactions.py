@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from credits.admin import show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
-from credits.models import Account, Grant, Hold, Transaction
+from credits.models import Account, Grant, Hold, Price, Transaction
 from credits.services.history import draws_of
 
 Page = tuple[str | None, dict[str, Any]]
@@ -46,7 +46,22 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             None,
             {"fields": ("owner", "sequence", "kind_badge", "recorded", "figure", "before", "balance", "debt_change")},
         ),
-        ("Why", {"fields": ("feature", "description", "reason", "reference", "who", "request_id", "notes")}),
+        (
+            "Why",
+            {
+                "fields": (
+                    "feature",
+                    "use",
+                    "price_version",
+                    "description",
+                    "reason",
+                    "reference",
+                    "who",
+                    "request_id",
+                    "notes",
+                )
+            },
+        ),
         ("Double entry", {"fields": ("counterparty_side", "lots_drawn", "of_hold", "answers", "answered_by")}),
         ("Proof", {"fields": ("id", "exact_time", "row_hash")}),
     )
@@ -113,6 +128,14 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Reference")
     def reference(self, row: Transaction) -> str:
         return " ".join(filter(None, (row.reference_type, row.reference_id))) or show.EMPTY
+
+    @admin.display(description="Used")
+    def use(self, row: Transaction) -> str:
+        return show.used(row.usage, row.feature) if row.usage else show.EMPTY
+
+    @admin.display(description="Price")
+    def price_version(self, row: Transaction) -> SafeString | str:
+        return show.link(Price, row.price.pk, str(row.price)) if row.price else show.EMPTY
 
     @admin.display(description="Metadata")
     def notes(self, row: Transaction) -> SafeString | str:

@@ -248,4 +248,4 @@ def _plain(value: Any) -> Any:
 
 
 VERBS: tuple[type[Verb], ...] = (Adjust, Give, Refund, Freeze, Unfreeze, Edit)
-BY_PATH = {verb.path: verb for verb in VERBS}
+BY_PATH: dict[str, type[Verb]] = {verb.path: verb for verb in VERBS}

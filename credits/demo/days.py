@@ -9,11 +9,15 @@ from random import Random
 
 from credits.demo.cast import Customer
 from credits.models import GrantCategory
-from credits.plan import Actor, LotTerms, Memo, Movement, Reservation
+from credits.plan import Actor, LotTerms, Memo, Movement, Reservation, Usage
 from credits.services.batch import Item, Outcome, Verb, post_batch
 
-PRICES = {"api-call": 1, "waf-inspection": 2, "ml-analysis": 50, "sandbox-run": 100}
-DOLLARS_A_CREDIT = Decimal("0.0004")
+# How often each is used, and at most how many at once.
+FEATURES = {"api-call": (8, 60), "waf-inspection": (4, 60), "ml-analysis": (3, 3), "sandbox-run": (2, 1)}
+MODELS = ("gpt-5", "claude-sonnet-4-5", "gemini-2.5-flash")
+# One that somebody uses before anybody has priced it.
+UNPRICED = "gpt-5-preview"
+DOLLARS_A_CREDIT = Decimal("0.004")
 SAYS = {
     "api-call": "{count} calls of /v2/search",
     "waf-inspection": "{count} requests inspected",
@@ -52,7 +56,7 @@ class Business:
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, Reservation) and item.verb is Verb.HOLD:
                 self.open_holds.append(outcome)
-            elif isinstance(outcome, Movement) and item.verb is Verb.DEBIT:
+            elif isinstance(outcome, Movement) and item.verb is Verb.USAGE:
                 self.spends.append(outcome)
         return outcomes
 
@@ -73,13 +77,27 @@ class Business:
         return items
 
     def use(self, customer: Customer) -> Item:
-        """Charge for a feature. Small ones are used many times at once."""
-        feature = self.chance.choices(list(PRICES), weights=(8, 4, 3, 2))[0]
-        count = self.chance.randint(5, 60) if PRICES[feature] < 10 else self.chance.randint(1, 3)
-        count = 1 if feature == "sandbox-run" else count
-        amount = self.price(customer, PRICES[feature] * count)
+        """Charge a use at its price. Small things are used many times at once."""
+        if customer.owner.unit == "credits" and self.chance.random() < 0.15:
+            return self.ask_model(customer)
+        feature = self.chance.choices(list(FEATURES), weights=[often for often, _ in FEATURES.values()])[0]
+        count = self.chance.randint(1, FEATURES[feature][1])
         said = SAYS[feature].format(count=count, number=self.chance.randint(2000, 9999))
-        return self.item(Verb.DEBIT, customer, amount, feature=feature, description=said)
+        return self.item(Verb.USAGE, customer, usage=Usage(feature=feature, quantity=Decimal(count)), description=said)
+
+    def ask_model(self, customer: Customer) -> Item:
+        """Charge the tokens of an AI model."""
+        model = UNPRICED if self.chance.random() < 0.02 else self.chance.choice(MODELS)
+        usage = Usage(
+            feature="writing",
+            model=model,
+            input_tokens=self.chance.randint(2_000, 60_000),
+            output_tokens=self.chance.randint(500, 20_000),
+            cached_input_tokens=self.chance.choice([0, 0, 40_000]),
+        )
+        said = {"description": "Draft of a report", "reference_type": "trace"}
+        trace = f"trace-{self.chance.randrange(16**8):08x}"
+        return self.item(Verb.USAGE, customer, None, usage=usage, reference_id=trace, **said)
 
     def reserve(self, customer: Customer) -> Item:
         """Hold for a run whose length is not known yet. Those nobody comes back for are charged a part."""
@@ -132,9 +150,9 @@ class Business:
 
     def price(self, customer: Customer, amount: int) -> Decimal:
         """Return a price in the customer's unit."""
-        return amount * DOLLARS_A_CREDIT * 10 if customer.owner.unit == "USD" else Decimal(amount)
+        return amount * DOLLARS_A_CREDIT if customer.owner.unit == "USD" else Decimal(amount)
 
-    def item(self, verb: Verb, customer: Customer, amount: Decimal, **said: object) -> Item:
+    def item(self, verb: Verb, customer: Customer, amount: Decimal | None = None, **said: object) -> Item:
         """Return a request about one customer; what is no part of the request goes into its memo."""
         memo = {name: said.pop(name) for name in list(said) if name in Memo.__slots__}
         return Item(verb, Memo(self.key, **memo), amount, account=customer.owner.account, **said)  # type: ignore[arg-type]

@@ -16,7 +16,8 @@ from credits.demo.cast import Customer
 from credits.models import Account, GrantCategory
 from credits.models.memo import Reason
 from credits.plan import Actor, LotTerms, Memo, Movement, Owner
-from credits.services import accounts
+from credits.plan.state import QuotaKey
+from credits.services import accounts, quotas
 from credits.services.batch import Item, Verb, post_batch
 
 CASES = (
@@ -88,6 +89,19 @@ class Support:
         reason = "Payment disputed, waiting for the bank (SUP-1199)"
         accounts.freeze_account(account=customer.owner.account, reason=reason)
         self.note(customer.owner, f"Frozen. {reason}", at)
+
+    def raise_quota(self, customer: Customer, at: datetime) -> None:
+        """Let a customer do more for a few days."""
+        reason = "Launch week (SUP-1204)"
+        quotas.override_quota(
+            account=customer.owner.account,
+            key=QuotaKey("api-call", "daily", "quantity"),
+            limit=Decimal(500),
+            until=at + timedelta(days=5),
+            reason=reason,
+            at=at,
+        )
+        self.note(customer.owner, f"Overrode uses for api-call a day: 500. {reason}", at)
 
     def close(self, customer: Customer, at: datetime) -> None:
         """Close an account that its owner no longer wants."""

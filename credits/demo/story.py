@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from random import Random
 
+from django.conf import settings
 from django.contrib.auth.models import User
 
 from credits.demo.cast import DAYS, Customer, customers
@@ -13,12 +15,19 @@ from credits.demo.days import Business
 from credits.demo.staff import Support
 from credits.models import ApiKey
 from credits.plan import Actor, Memo
-from credits.services import accounts, movements
+from credits.plan.state import QuotaKey
+from credits.services import accounts, movements, quotas
+from credits.services.allotments import Order, start_allotment
 from credits.services.batch import post_batch
 from credits.services.expiry import expire_due_lots, time_out_due_holds
 from credits.services.locks import read_account
+from credits.services.price_lists import import_price_file, read_price_file
 
 SEED = 1717
+PRICES = settings.BASE_DIR / "docs" / "prices.example.csv"
+A_MONTH = QuotaKey("", "monthly", "credits")
+A_DAY = QuotaKey("", "daily", "credits")
+CALLS = QuotaKey("api-call", "daily", "quantity")
 HOURS = (time(8, 12), time(13, 47), time(19, 5))
 
 
@@ -29,6 +38,8 @@ def tell(user: User, key: ApiKey, now: datetime) -> Iterator[str]:
     support = Support(user, chance)
     newcomers = list(customers(chance))
     start = datetime.combine(now.date() - timedelta(days=DAYS), time(0), UTC)
+    priced = import_price_file(file=read_price_file(PRICES.read_bytes()), actor=user.get_username(), at=start)
+    yield f"{len(priced)} prices"
     for day in range(DAYS + 1):
         _live(business, support, newcomers, start + timedelta(days=day), day=day, now=now)
         if day % 30 == 0 and day:
@@ -62,7 +73,25 @@ def _join(business: Business, customer: Customer, at: datetime) -> None:
     )
     accounts.open_account(owner=customer.owner, memo=Memo(business.key), particulars=particulars, at=at)
     post_batch(items=business.opening(customer, at), at=at)
+    _limit(customer, at)
     business.customers.append(customer)
+
+
+def _limit(customer: Customer, at: datetime) -> None:
+    """Give a customer quotas: those with a plan are warned, those who try are stopped. Firms have a standing order."""
+    account = customer.owner.account
+    if customer.owner.unit != "credits":
+        return
+    if customer.plan:
+        quotas.set_quota(account=account, key=A_MONTH, limit=customer.plan, hard=False, at=at)
+        quotas.set_quota(account=account, key=CALLS, limit=Decimal(90), at=at)
+    else:
+        quotas.set_quota(account=account, key=A_DAY, limit=Decimal(200), at=at)
+    if customer.overdraft:
+        order = Order(
+            "contract:2026", Decimal(2000), at, "UTC", description="Committed volume", rollover_cap=Decimal(1000)
+        )
+        start_allotment(account=account, order=order, at=at)
 
 
 def _end(business: Business, support: Support, now: datetime) -> None:
@@ -75,5 +104,6 @@ def _end(business: Business, support: Support, now: datetime) -> None:
     movements.spend_credits(account=account.id, amount=amount, memo=memo, at=at)
     rich = [one for one in business.customers if one.plan and one is not spender]
     post_batch(items=[business.reserve(customer) for customer in rich[5:13]], at=at)
+    support.raise_quota(rich[6], at)
     support.freeze(rich[20], at)
     support.close(rich[30], at)
