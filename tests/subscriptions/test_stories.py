@@ -358,6 +358,16 @@ class TestAPause:
             at("05-10"),
         )
 
+    def test_within_a_year_brings_the_months_that_began_meanwhile(self, ada: Account) -> None:
+        make_plan("YEAR", 30, monthly_credits=100, interval="year", rollover_cap=1000)
+        row = subscribe(ada, "YEAR", "01-01")
+        verb("pause", row, "01-15")
+        assert balance(ada, "04-10") == 100
+
+        verb("resume", row, "04-10")
+
+        assert balance(ada, "04-10") == 400
+
     def test_keeps_a_cancellation(self, ada: Account) -> None:
         row = subscribe(ada, "PRO", "01-01")
         cancel(row, "01-05")
