@@ -74,7 +74,8 @@ def reading_sql(*, one: bool, with_key: bool, locked: bool, idle: bool = False) 
         key = "(SELECT json_build_array(k.fingerprint, k.status, k.body) FROM credits_answers(a.id, %s, %s) k)::text"
     return f"""
         SELECT a.id, a.external_id, a.unit_id, a.status, a.balance, a.held, a.overdraft_limit, a.debt, a.sequence,
-            a.version, encode(a.head_hash, 'hex') AS head, a.next_due_at, a.time_zone, a.week_starts_on, a.quota_anchor,
+            a.version, encode(a.head_hash, 'hex') AS head, a.next_due_at, a.time_zone, a.week_starts_on,
+            CASE WHEN m.allowance IS NOT NULL OR a.allowance_ends_at IS NULL THEN a.quota_anchor END,
             m.at, m.allowance,
             (SELECT json_agg(json_build_array({LOT})) FROM {lots})::text,
             (SELECT json_agg(json_build_array({QUOTA})) FROM {quotas})::text,

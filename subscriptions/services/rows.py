@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from credits import refusals as ledger
 from credits import units
@@ -161,9 +161,13 @@ def month_at(row: Subscription, state: State, at: datetime, *, sheet: Sheet | No
 
 
 def earlier_of(account: UUID, at: datetime) -> rules.Earlier:
-    """Return the account's last subscription that ended, with the month of credits that a moment lies in."""
+    """Return the account's last subscription that ended, with the month of credits that a moment lies in.
+
+    One that ended in its trial, or with it, has brought no month: what counts is the one before.
+    """
     ended = whole_rows().filter(account_id=account, status=Status.CANCELED)
-    row = ended.order_by("-ended_at", "-id").first()
+    begun = ended.exclude(trial_ends_at=F("anchor"), ended_at__lte=F("anchor"))
+    row = begun.order_by("-ended_at", "-id").first()
     if row is None:
         return None
     state = state_of(row)

@@ -15,8 +15,9 @@ from credits.services.locks import read_account
 from subscriptions import checks, queries, refusals
 from subscriptions.models import CreditMonth, Plan, PlanVersion, Subscription, SubscriptionChange
 from subscriptions.services import plans as services
+from subscriptions.services.settling import settle_due_subscriptions
 from tests.books import audit
-from tests.factories import make_account
+from tests.factories import make_account, spend
 from tests.subscriptions.factories import (
     WHO,
     add_version,
@@ -153,6 +154,21 @@ class TestAVersion:
         standing = queries.quotas_of(read_account(ada.pk, at=at("01-21")))[0]
 
         assert (standing.count.window_start, standing.count.resets_at) == (at("01-20"), at("02-20"))
+
+    @pytest.mark.parametrize("settles", [True, False], ids=["with a clock", "without one"])
+    def test_lets_them_follow_the_calendar_again_after_it(self, ada: Account, settles: bool) -> None:
+        limits = (Limit("", "monthly", Decimal(50)),)
+        add_version("FREE", limits=limits, move_existing=True)
+        make_plan("TEAM", 15, monthly_credits=100, limits=limits, quotas_follow="subscription")
+        row = subscribe(ada, "TEAM", "01-10")
+        spend(ada, 10, at=at("01-11"))
+        cancel(row, "01-12")
+        if settles:
+            settle_due_subscriptions(at=at("02-10"))
+
+        sheet = read_account(ada.pk, at=at("02-20"))
+
+        assert [count.resets_at for count in sheet.quotas.values()] == [at("03-01")]
 
 
 class TestTheDatabase:

@@ -248,6 +248,21 @@ class TestACancellation:
             total += brings
             assert balance(ada, moment) == total, moment
 
+    @pytest.mark.parametrize(
+        ("at_period_end", "moment", "brings"), [(False, "01-04", 97), (True, "01-16 12:00", 500), (True, "02-01", 1000)]
+    )
+    def test_and_a_trial_between_hides_nothing_of_it(
+        self, ada: Account, at_period_end: bool, moment: str, brings: int
+    ) -> None:
+        cancel(subscribe(ada, "PRO", "01-01"), "01-02", at_period_end=False)
+        row = subscribe(ada, "PRO", "01-02 12:00", trial=True)
+        cancel(row, "01-03", at_period_end=at_period_end)
+        before = balance(ada, moment)
+
+        subscribe(ada, "PRO", moment)
+
+        assert balance(ada, moment) == before + brings
+
     def test_after_an_upgrade_counts_what_that_brought(self, ada: Account) -> None:
         row = upgrade(subscribe(ada, "PRO", "01-01"), "PREMIUM", "01-16 12:00")
         downgrade(row, "PRO", "01-16 12:00", at_once=True)
@@ -342,6 +357,16 @@ class TestAPause:
             at("04-10"),
             at("05-10"),
         )
+
+    def test_within_a_year_brings_the_months_that_began_meanwhile(self, ada: Account) -> None:
+        make_plan("YEAR", 30, monthly_credits=100, interval="year", rollover_cap=1000)
+        row = subscribe(ada, "YEAR", "01-01")
+        verb("pause", row, "01-15")
+        assert balance(ada, "04-10") == 100
+
+        verb("resume", row, "04-10")
+
+        assert balance(ada, "04-10") == 400
 
     def test_keeps_a_cancellation(self, ada: Account) -> None:
         row = subscribe(ada, "PRO", "01-01")
