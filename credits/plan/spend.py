@@ -18,6 +18,7 @@ from credits.plan.lots import (
     check_debt,
     check_not_closed,
     collect_debt,
+    family,
     known,
     move,
     short,
@@ -52,6 +53,11 @@ def use(sheet: Sheet, book: PriceBook, usage: Usage, memo: Memo) -> Movement:
 
 
 def _spend(sheet: Sheet, amount: Decimal, memo: Memo, charge: Charge) -> Movement:
+    held = sheet.hold_references.get((memo.reference_type, memo.reference_id)) if memo.reference_id else None
+    if held is not None and (held.status == "open" or held.captured):
+        raise refusals.ReferenceConflict(
+            f"{memo.reference_type} {memo.reference_id} is charged by a hold: capture that.", hold_id=held.id
+        )
     check_can_give(sheet)
     warnings = quotas.check(sheet, Wanted(memo.feature, amount, charge.quantity))
     if amount > sheet.available:
@@ -97,13 +103,8 @@ def hold(
         check_amount(sheet, abandonment_charge, "abandonment_charge")
     if abandonment_charge > amount:
         raise refusals.InvalidField("abandonment_charge", "The abandonment charge must not exceed the hold.")
-    earlier = sheet.hold_references.get((memo.reference_type, memo.reference_id))
+    earlier = _held_before(sheet, amount, memo)
     if earlier is not None:
-        if earlier.amount != amount:
-            raise refusals.ReferenceConflict(
-                f"{memo.reference_id} held {say(earlier.amount)} before.", hold_id=earlier.id
-            )
-        check_open(earlier)
         return earlier
     check_can_give(sheet)
     quotas.check(sheet, Wanted(memo.feature, amount, charge.quantity))
@@ -141,6 +142,24 @@ def hold(
     sheet.due(expires_at)
     sheet.touched = True
     return planned
+
+
+def _held_before(sheet: Sheet, amount: Decimal, memo: Memo) -> Reservation | None:
+    """Return the open hold that this reference placed before; refuse if that was another one, or it charged at once."""
+    earlier = sheet.hold_references.get((memo.reference_type, memo.reference_id))
+    if earlier is not None:
+        if (earlier.amount, earlier.memo.feature) != (amount, memo.feature):
+            raise refusals.ReferenceConflict(
+                f"{memo.reference_id} held {say(earlier.amount)} before.", hold_id=earlier.id
+            )
+        check_open(earlier)
+        return earlier
+    charged = sheet.references.get((memo.reference_type, memo.reference_id, family(TransactionKind.USAGE)))
+    if memo.reference_id and charged is not None:
+        raise refusals.ReferenceConflict(
+            f"{memo.reference_type} {memo.reference_id} was charged before.", transaction_id=charged.id
+        )
+    return None
 
 
 def hold_for_use(

@@ -12,6 +12,7 @@ from credits.models.fields import MAX_AMOUNT
 from credits.models.prices import PriceScheme
 
 FEATURE_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 FINEST = Decimal(10) ** -12
 TOKEN_KINDS = ("input", "output", "cached_input", "reasoning")
 MOST_TIERS = 50
@@ -80,6 +81,8 @@ def _figure(terms: Mapping[str, Any], name: str) -> str:
     value = terms.get(name)
     try:
         if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+            raise InvalidOperation
+        if isinstance(value, str) and not NUMBER.fullmatch(value):
             raise InvalidOperation
         figure = Decimal(value)
     except InvalidOperation:

@@ -122,7 +122,7 @@ class TestALineThatIsWrong:
         [
             (",ml-analysis,,fixed,0", "greater than zero"),
             (",ml-analysis,,fixed,-1", "greater than zero"),
-            (",ml-analysis,,fixed,NaN", "greater than zero"),
+            (",ml-analysis,,fixed,NaN", "must be a number"),
             (',ml-analysis,,fixed,"1,5"', "must be a number"),
             (",ml-analysis,,fixed,1e400", "no finer"),
             (",ml-analysis,,fixed,", "amount must be a number"),

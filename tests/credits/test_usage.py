@@ -244,3 +244,48 @@ class TestAHoldForAUse:
 
         with pytest.raises(refusals.ReferenceConflict):
             place(usage=use)
+
+
+class TestATrace:
+    """It is charged once, at once or by a hold."""
+
+    def test_that_is_held_or_captured_is_not_charged_besides(self, alice: Account) -> None:
+        price("ml-analysis", amount=7)
+        because = memo(reference_type="trace", reference_id="t-1")
+        held = usage.hold_usage(
+            account=alice.pk, usage=Usage("ml-analysis"), memo=because, lasting=timedelta(minutes=5)
+        )
+        with pytest.raises(refusals.ReferenceConflict):
+            charge(alice, trace="t-1")
+        holds.capture_hold(hold=held.id, memo=memo())
+
+        with pytest.raises(refusals.ReferenceConflict):
+            charge(alice, trace="t-1")
+
+    def test_whose_hold_was_let_go_may_be_charged(self, alice: Account) -> None:
+        price("ml-analysis", amount=7)
+        because = memo(reference_type="trace", reference_id="t-1")
+        held = usage.hold_usage(
+            account=alice.pk, usage=Usage("ml-analysis"), memo=because, lasting=timedelta(minutes=5)
+        )
+        holds.release_hold(hold=held.id)
+
+        assert charge(alice, trace="t-1").amount == -7
+
+    def test_that_was_charged_is_not_held(self, alice: Account) -> None:
+        price("ml-analysis", amount=7)
+        charge(alice, trace="t-1")
+
+        with pytest.raises(refusals.ReferenceConflict):
+            usage.hold_usage(
+                account=alice.pk,
+                usage=Usage("ml-analysis"),
+                memo=memo(reference_type="trace", reference_id="t-1"),
+                lasting=timedelta(minutes=5),
+            )
+
+
+@pytest.mark.parametrize("figure", ["1_000", "１", " 1", "+", ""])
+def test_a_figure_is_written_as_amounts_are(database: None, figure: str) -> None:
+    with pytest.raises(refusals.InvalidField):
+        price("ml-analysis", amount=figure)
