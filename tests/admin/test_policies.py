@@ -10,12 +10,12 @@ from django.contrib.auth.models import Permission, User
 from django.test import RequestFactory
 
 from credits.admin.policies import Kept, ReadOnly
-from credits.models import Account, ApiKey, Grant, Hold, Transaction, Unit
+from credits.models import Account, ApiKey, Feature, Grant, Hold, Price, Transaction, Unit, UnpricedUsage
 from tests.admin.conftest import Desk
 from tests.books import Books
-from tests.factories import hold
+from tests.factories import hold, unpriced
 
-READ_ONLY = [Account, Transaction, Grant, Hold]
+READ_ONLY = [Account, Transaction, Grant, Hold, Price, UnpricedUsage]
 ASKED = ("view", "add", "change", "delete")
 
 
@@ -50,7 +50,12 @@ def test_read_only(
 
 
 @pytest.mark.parametrize(
-    ("model", "expected"), [(Unit, (True, True, True, False)), (ApiKey, (True, True, False, False))]
+    ("model", "expected"),
+    [
+        (Unit, (True, True, True, False)),
+        (Feature, (True, True, True, False)),
+        (ApiKey, (True, True, False, False)),
+    ],
 )
 def test_kept(database: None, model: Any, expected: tuple[bool, ...]) -> None:
     assert permissions(model, somebody(superuser=True)) == expected
@@ -70,6 +75,7 @@ def test_there_are_no_actions_on_selections(database: None, model: Any) -> None:
 @pytest.mark.parametrize("model", READ_ONLY)
 def test_not_even_a_superuser_gets_past_by_url(dave: Desk, alice: Account, books: Books, model: Any) -> None:
     hold(alice, 5)
+    unpriced(alice)
     before = books()
     pk = model.objects.values_list("pk", flat=True).first()
     name = model._meta.model_name
