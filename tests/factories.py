@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.test import override_settings
 from factory.base import Factory
 from factory.declarations import Sequence
 
-from credits.models import Account, GrantCategory, Price
+from credits.models import Account, GrantCategory, Price, UnpricedUsage
 from credits.plan import Actor, LotTerms, Memo, Movement, Owner, Reservation, Usage
 from credits.services import accounts, allowances, holds, movements, prices, usage
 
@@ -105,6 +106,13 @@ def charge(account: Account, feature: str = "ml-analysis", *, at: datetime | Non
     trace = use.pop("trace", "")
     because = memo(reference_type="trace", reference_id=trace) if trace else memo()
     return usage.charge_usage(account=account.pk, usage=Usage(feature=feature, **use), memo=because, at=at)
+
+
+def unpriced(account: Account, model: str = "gpt-9", *, charged: int = 5, **use: Any) -> UnpricedUsage:
+    """Charge a use of something without a price provisionally."""
+    with override_settings(UNPRICED_USAGE="quarantine", UNPRICED_CHARGE=Decimal(charged)):
+        movement = charge(account, "", model=model, **({"input_tokens": 1_000_000} | use))
+    return UnpricedUsage.objects.get(transaction=movement.id)
 
 
 def allowance(

@@ -39,7 +39,7 @@ def context(account: Account, sheet: Sheet) -> dict[str, Any]:
     today = sheet.calendar.day(sheet.at)
     lines = statistics(account, Period.DAILY, today=today).lines
     used = usage_by_feature(account, first_day=today - timedelta(days=DAYS - 1), last_day=today)
-    orders = Allotment.objects.filter(account=account.pk).order_by("-pk")[: MOST_ORDERS + 1]
+    orders = list(Allotment.objects.filter(account=account.pk).order_by("-pk")[: MOST_ORDERS + 1])
     windows = QuotaWindow.objects.filter(account=account.pk).order_by("-window_start", "feature")[:MOST_WINDOWS]
     unit = account.unit_id
     return {
@@ -120,7 +120,7 @@ def _order(order: Allotment, unit: str) -> dict[str, Any]:
         "amount": f"{show.amount(order.amount, unit)} {every}",
         "rolls": "" if order.rollover_cap is None else f"up to {show.amount(order.rollover_cap, unit)} roll over",
         "next": show.moment(order.next_at) if order.next_at else "Ended",
-        "ends": show.moment(order.ends_at) if order.ends_at else "Never",
+        "ends": show.moment(order.ends_at) if order.ends_at else "",
     }
 
 

@@ -165,7 +165,8 @@ class Act:
 
     def foreseen(self, state: Any, data: dict[str, Any]) -> dict[str, Any]:
         """Return what the preview prints."""
-        return {"changes": self.foresee(state, data)}
+        changes = self.foresee(state, data)
+        return {"changes": changes, "differ": any(change.difference for change in changes)}
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         """Return what would change of what was looked at."""

@@ -53,15 +53,10 @@ class QuotaVerb(Verb):
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         """Return how the quota would read."""
         count = quotas.ensure(state, self.key(data))
-        limit, used = quota_words.limit(count, state), count.used
+        before = quota_words.told(count, state)
         self.change(state, count, data)
-        rows = [Change(quota_words.name(count.key), limit, quota_words.limit(count, state))]
-        if count.used != used:
-            rows.append(Change("Used", show.quantity(used), show.quantity(count.used)))
-        rows.append(
-            Change("Begins anew (UTC)", show.moment(count.resets_at), show.moment(count.resets_at), "unchanged")
-        )
-        return rows
+        after = quota_words.told(count, state)
+        return [Change(label, before[label], after[label]) for label in after]
 
     def change(self, sheet: Sheet, count: QuotaCount, data: dict[str, Any]) -> None:
         """Change a working copy as the service changes the quota."""

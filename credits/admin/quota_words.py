@@ -22,11 +22,14 @@ def source(count: QuotaCount, sheet: Sheet) -> str:
     return "Account" if count.limit is not None else "Plan" if count.plan_limit is not None else ""
 
 
-def limit(count: QuotaCount, sheet: Sheet) -> str:
-    """Return the limit that holds, what happens beyond it, and whose it is."""
+def told(count: QuotaCount, sheet: Sheet) -> dict[str, str]:
+    """Return what a preview tells of a quota, by its label."""
     most = count.limit_at(sheet.at)
-    if most is None:
-        return "No limit"
-    beyond = "refuses" if count.is_hard(sheet.at) else "warns"
-    until = f" until {show.moment(count.override_until)}" if count.overridden(sheet.at) else ""
-    return f"{show.quantity(most)}, {beyond} ({source(count, sheet).lower()}{until})"
+    return {
+        "Limit": "None" if most is None else show.quantity(most),
+        "Beyond it": "–" if most is None else "Refused" if count.is_hard(sheet.at) else "Warned",
+        "Limit by": source(count, sheet) or "–",
+        "Override until (UTC)": show.moment(count.override_until) if count.overridden(sheet.at) else "–",
+        "Used": show.quantity(count.used),
+        "Begins anew (UTC)": show.moment(count.resets_at),
+    }

@@ -21,7 +21,7 @@ DOLLARS_A_CREDIT = Decimal("0.004")
 SAYS = {
     "api-call": "{count} calls of /v2/search",
     "waf-inspection": "{count} requests inspected",
-    "ml-analysis": "Sentiment of {count} documents",
+    "ml-analysis": "Sentiment of incoming mail",
     "sandbox-run": "Build {number} in a sandbox",
 }
 PACKS = {"credits": ((500, 900), (2000, 2900), (5000, 5900)), "USD": ((20, 2000), (50, 5000), (100, 10000))}

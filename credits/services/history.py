@@ -59,10 +59,13 @@ def load_posted(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Po
         spent.quantity_back += refund.quantity
         for lot_id, part in draws_of(refund.draws):
             spent.by_lot[lot_id] = spent.by_lot.get(lot_id, ZERO) + part
+    drawn: dict[UUID, set[UUID]] = {}
     for posted in found.values():
-        sheet = sheets[posted.movement.owner.account]
-        sheet.posted[posted.movement.id] = posted
-        _load_lots(sheet, {lot_id for lot_id, _ in posted.movement.draws})
+        account = posted.movement.owner.account
+        sheets[account].posted[posted.movement.id] = posted
+        drawn.setdefault(account, set()).update(lot_id for lot_id, _ in posted.movement.draws)
+    for account, lots in drawn.items():
+        _load_lots(sheets[account], lots)
     return found
 
 

@@ -12,6 +12,7 @@ from django.test import Client
 from credits.models import Account
 
 VERBS = ("adjust_account", "grant_credits", "refund_transaction", "freeze_account", "change_account")
+QUOTA_VERBS = ("change_quota", "override_quota", "reset_quota")
 
 
 class Desk:
@@ -63,7 +64,7 @@ def dave(database: None) -> Desk:
 @pytest.fixture
 def carol(database: None) -> Desk:
     """Support: sees accounts and has every verb."""
-    return Desk("carol", "view_account", "view_transaction", "view_grant", "view_hold", *VERBS)
+    return Desk("carol", "view_account", "view_transaction", "view_grant", "view_hold", *VERBS, *QUOTA_VERBS)
 
 
 @pytest.fixture

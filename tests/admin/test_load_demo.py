@@ -10,7 +10,9 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from credits.models import Account, ApiKey, Grant, Hold, Transaction
+from credits.demo.story import PRICES
+from credits.models import Account, Allotment, ApiKey, Grant, Hold, Quota, QuotaWindow, Transaction
+from credits.services import price_lists
 from credits.services.keys import recognise
 from tests.admin.conftest import Desk
 from tests.books import audit
@@ -48,8 +50,14 @@ def test_loads_once_and_every_page_opens(database: None) -> None:
     kinds = {"topup", "plan", "trial", "promotion", "usage", "capture", "refund", "adjustment", "expiry", "transfer"}
     assert kinds <= set(Transaction.objects.values_list("kind", flat=True))
     assert Grant.objects.filter(is_open=True, expires_at__isnull=False).exists()
+    assert Transaction.objects.filter(kind="usage", price__isnull=False, usage__has_key="model").exists()
+    assert QuotaWindow.objects.exists()
+    assert Quota.objects.filter(override_until__isnull=False).count() == 1
+    assert Allotment.objects.exists()
+    file = price_lists.read_price_file(PRICES.read_bytes())
+    assert price_lists.compare_price_file(file).changing == []
     desk = Desk("dave", superuser=True)
-    for model in ("account", "transaction", "grant", "hold"):
+    for model in ("account", "transaction", "grant", "hold", "feature", "price", "unpricedusage"):
         assert desk.get(f"credits/{model}/").status_code == 200
     for pk in Account.objects.values_list("pk", flat=True)[:200:20]:
         assert desk.get(f"credits/account/{pk}/change/").status_code == 200

@@ -8,20 +8,27 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from credits.models import Account, ApiKey, Grant, Hold, Transaction
+from credits.admin.accounts import BY_PATH
+from credits.models import Account, ApiKey, Feature, Grant, Hold, Price, Transaction, UnpricedUsage
 from credits.plan import Actor, Memo
-from credits.services import accounts, corrections, movements
+from credits.plan.state import QuotaKey
+from credits.services import accounts, corrections, movements, prices, quotas
+from credits.services.allotments import Order, start_allotment
 from credits.services.keys import create_api_key
 from credits.services.transfers import transfer_credits
 from tests.admin.conftest import Desk, text
-from tests.factories import give, hold, make_account, memo, spend
+from tests.factories import charge, give, hold, make_account, memo, price, spend, unpriced
 
-LISTS = ("account", "transaction", "grant", "hold", "unit", "apikey", "taskrun")
+LISTS = (
+    *("account", "transaction", "grant", "hold", "unit", "apikey", "taskrun"),
+    *("feature", "price", "unpricedusage"),
+)
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -37,6 +44,9 @@ def lively(alice: Account, bob: Account) -> Account:
     because = Memo(staff, reason="goodwill", description="Sorry", metadata={"ticket": "SUP-1"})
     movements.adjust_balance(account=alice.pk, delta=Decimal(7), memo=because)
     create_api_key(name="web-prod", scopes=["credits:read"])
+    price("ml-analysis", "per_unit", per=2)
+    charge(alice, quantity=Decimal(3))
+    unpriced(alice, charged=1)
     return alice
 
 
@@ -45,14 +55,14 @@ class TestEveryPageOpens:
     def test_each_list(self, dave: Desk, lively: Account, model: str) -> None:
         assert dave.get(f"credits/{model}/").status_code == 200
 
-    @pytest.mark.parametrize("model", [Transaction, Grant, Hold, Account, ApiKey])
+    @pytest.mark.parametrize("model", [Transaction, Grant, Hold, Account, ApiKey, Feature, Price, UnpricedUsage])
     def test_each_row(self, dave: Desk, lively: Account, model: Any) -> None:
         for row in model.objects.all():
             page = dave.get(f"credits/{model._meta.model_name}/{row.pk}/change/")
             assert page.status_code == 200
             assert dave.get(f"credits/{model._meta.model_name}/{row.pk}/history/").status_code == 200
 
-    @pytest.mark.parametrize("verb", ["adjust", "grant", "refund", "freeze", "unfreeze", "edit"])
+    @pytest.mark.parametrize("verb", sorted(BY_PATH))
     def test_each_form(self, dave: Desk, lively: Account, verb: str) -> None:
         assert dave.get(f"credits/account/{lively.pk}/{verb}/").status_code == 200
 
@@ -69,6 +79,10 @@ class TestEveryPageOpens:
             "credits/unit/add/",
             "credits/unit/USD/change/",
             "credits/apikey/add/",
+            "credits/feature/add/",
+            "credits/price/new/",
+            "credits/price/import/",
+            "credits/unpricedusage/rate-all/",
         ],
     )
     def test_the_rest(self, dave: Desk, path: str) -> None:
@@ -102,6 +116,14 @@ class TestEveryPageOpens:
             "taskrun/?runs=all",
             "taskrun/?runs=failed&started_at_from=2020-01-01",
             "taskrun/?q=%00",
+            "price/?state=now&of=feature",
+            "price/?state=later&of=model",
+            "price/?state=past&unit__code__exact=USD&scheme__exact=tokens",
+            "price/?feature__exact=ml-analysis",
+            "price/?q=ml",
+            "feature/?q=ml",
+            "unpricedusage/?status__exact=open&account=alice@example.com",
+            "unpricedusage/?q=gpt",
         ],
     )
     def test_each_filter(self, dave: Desk, lively: Account, query: str) -> None:
@@ -131,8 +153,8 @@ class TestTheAccountPage:
         page = dave.get(f"credits/account/{lively.pk}/change/")
 
         figures = {figure.label: figure.text for figure in page.context["figures"]}
-        assert figures["Balance"] == "132"
-        assert figures["Available"] == "112"
+        assert figures["Balance"] == "125"
+        assert figures["Available"] == "105"
         assert figures["Held"] == "20"
         for words in (
             "Thirty calls",
@@ -173,7 +195,7 @@ class TestTheAccountPage:
 
         rows = dave.get(f"credits/account/{lively.pk}/change/").context["movements"]
 
-        assert sum(row["refundable"] for row in rows) == 1
+        assert sum(row["refundable"] for row in rows) == 3
 
     def test_shows_amounts_as_the_unit_is_written(self, dave: Desk) -> None:
         account = make_account(unit="USD", balance=Decimal("1234.5"))
@@ -189,6 +211,18 @@ class TestFreeTextStaysText:
         spent = spend(account, 3, description=SCRIPT, feature=SCRIPT, reference_type=SCRIPT, reference_id=SCRIPT)
         held = hold(account, 3, description=SCRIPT, metadata={"ticket": SCRIPT})
         create_api_key(name=SCRIPT, scopes=["credits:read"], owner=SCRIPT)
+        offer = prices.Offer("credits", "fixed", {"amount": 2}, model=SCRIPT, note=SCRIPT)
+        [made] = prices.add_prices(offers=[offer], actor=SCRIPT)
+        charge(account, SCRIPT, model=SCRIPT)
+        waiting = unpriced(account, f"new {SCRIPT}")
+        prices.add_feature(code="scripted", name=SCRIPT, description=SCRIPT)
+        day = QuotaKey(SCRIPT, "daily", "credits")
+        later = timezone.now() + timedelta(days=1)
+        quotas.override_quota(account=account.pk, key=day, limit=Decimal(9), until=later, reason=SCRIPT)
+        order = Order(SCRIPT, Decimal(1), timezone.now(), "UTC", description=SCRIPT)
+        start_allotment(account=account.pk, order=order)
+        file = SimpleUploadedFile(f"{SCRIPT}.csv", f"unit,model,scheme,amount\n{SCRIPT},{SCRIPT},{SCRIPT},1".encode())
+        good = SimpleUploadedFile("good.csv", f"model,scheme,amount,note\nnew {SCRIPT},fixed,1,{SCRIPT}".encode())
         fields = {"amount": "1", "reason": "goodwill", "note": SCRIPT, "ticket": SCRIPT}
         dave.confirm(account, "adjust", **fields)
         dave.confirm(account, "freeze", note=SCRIPT, ticket="")
@@ -205,10 +239,18 @@ class TestFreeTextStaysText:
                 f"credits/hold/{held.id}/change/",
                 f"credits/apikey/{key.pk}/change/",
                 f"credits/apikey/{key.pk}/revoke/",
+                f"credits/price/{made.pk}/change/",
+                f"credits/unpricedusage/{waiting.pk}/change/",
+                f"credits/unpricedusage/{waiting.pk}/rate/",
+                "credits/unpricedusage/rate-all/",
+                "credits/feature/scripted/change/",
+                *(f"credits/account/{account.pk}/{verb}/" for verb in ("set-quota", "reset-quota", "end-override")),
                 "",
             )
         ]
         pages.append(dave.press(account, "adjust", **fields))
+        pages.append(dave.press(account, "end-override", quota="|".join(day), note=SCRIPT, ticket=SCRIPT))
+        pages += [dave.post("credits/price/import/", file=each) for each in (file, good)]
 
         for page in pages:
             assert page.status_code == 200
@@ -218,17 +260,25 @@ class TestFreeTextStaysText:
 
 class TestTheCost:
     def test_of_the_account_page_is_bounded(self, carol: Desk, lively: Account) -> None:
+        give(lively, 1, priority=1)
+        spend(lively, 1, description="The last of its lot")
         few = _queries(carol, f"credits/account/{lively.pk}/change/")
         for number in range(30):
             spend(lively, 1, description=f"{number}")
             give(lively, 1)
-        for _ in range(8):
+        for number in range(8):
             hold(lively, 1)
+            quotas.set_quota(
+                account=lively.pk, key=QuotaKey(f"feature-{number}", "daily", "credits"), limit=Decimal(number)
+            )
+            start_allotment(account=lively.pk, order=Order("tests", Decimal(1), timezone.now(), "UTC"))
+            charge(lively, quantity=Decimal(1))
+            unpriced(lively, charged=1)
         LogEntry.objects.log_actions(carol.user.pk, [lively], 2, "Looked", single_object=True)
 
         many = _queries(carol, f"credits/account/{lively.pk}/change/")
 
-        assert many <= few <= 20
+        assert many <= few <= 30
 
     @pytest.mark.parametrize("model", LISTS)
     def test_of_a_list_does_not_grow_with_its_rows(self, dave: Desk, lively: Account, model: str) -> None:
@@ -238,6 +288,8 @@ class TestTheCost:
             spend(account, 1)
             hold(account, 1)
             create_api_key(name=f"key-{number}", scopes=["credits:read"])
+            price(f"feature-{number}", amount=1)
+            unpriced(account, charged=1)
 
         assert _queries(dave, f"credits/{model}/") == few
 

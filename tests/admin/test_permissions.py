@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from credits.models import Account
-from tests.admin.conftest import VERBS, Desk, text, verb_path
+from tests.admin.conftest import QUOTA_VERBS, VERBS, Desk, text, verb_path
 from tests.books import Books
-from tests.factories import spend
+from tests.factories import spend, unpriced
 
 PERMISSION_OF = {
     "adjust": "adjust_account",
@@ -17,12 +17,18 @@ PERMISSION_OF = {
     "freeze": "freeze_account",
     "unfreeze": "freeze_account",
     "edit": "change_account",
+    "set-quota": "change_quota",
+    "override-quota": "override_quota",
+    "end-override": "override_quota",
+    "reset-quota": "reset_quota",
 }
 FIELDS = {"amount": "5", "reason": "goodwill", "note": "n", "ticket": "", "time_zone": "UTC", "overdraft_limit": "9"}
+FIELDS |= {"feature": "", "period": "daily", "measure": "credits", "limit": "5", "kind": "hard", "quota": ""}
+FIELDS |= {"until": "2099-01-01T00:00"}
 
 
 @pytest.mark.parametrize("verb", PERMISSION_OF)
-@pytest.mark.parametrize("permission", VERBS)
+@pytest.mark.parametrize("permission", [*VERBS, *QUOTA_VERBS])
 def test_a_verb_needs_its_own_permission(alice: Account, verb: str, permission: str) -> None:
     desk = Desk("somebody", "view_account", permission)
     may = PERMISSION_OF[verb] == permission
@@ -79,3 +85,35 @@ def test_refund_links_show_for_those_who_may(alice: Account) -> None:
     page = f"credits/account/{alice.pk}/change/"
     assert "?movement=" not in text(looking.get(page))
     assert "?movement=" in text(refunding.get(page))
+
+
+PAGES = {
+    "credits/price/new/": "add_price",
+    "credits/price/import/": "import_prices",
+    "credits/unpricedusage/rate-all/": "rate_unpricedusage",
+    "credits/unpricedusage/{}/rate/": "rate_unpricedusage",
+}
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("permission", sorted(set(PAGES.values())))
+def test_so_does_each_button_of_the_catalogue(alice: Account, path: str, permission: str) -> None:
+    path = path.format(unpriced(alice).pk) if "{}" in path else path
+    model = path.split("/")[1]
+    desk = Desk("somebody", f"view_{model}", permission)
+    may = PAGES.get(path, "rate_unpricedusage") == permission
+
+    assert desk.get(path).status_code == (200 if may else 403)
+    assert desk.post(path).status_code == (200 if may else 403)
+    assert Desk("blind", permission).get(path).status_code == 403
+    assert Client().get(f"/admin/{path}").status_code == 302
+    page = f"credits/{model}/{path.split('/')[2]}/change/" if path.endswith("/rate/") else f"credits/{model}/"
+    assert (f'href="/admin/{path}"' in text(desk.get(page))) == may
+
+
+def test_features_are_added_and_renamed_by_those_who_may(database: None) -> None:
+    looking, adding = Desk("looking", "view_feature"), Desk("adding", "view_feature", "add_feature")
+
+    assert looking.get("credits/feature/add/").status_code == 403
+    assert adding.get("credits/feature/add/").status_code == 200
+    assert adding.post("credits/feature/ai-tokens/change/", name="Mine").status_code == 403

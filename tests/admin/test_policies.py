@@ -10,13 +10,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import RequestFactory
 
 from credits.admin.policies import Kept, ReadOnly
-from credits.models import Account, ApiKey, Grant, Hold, TaskRun, Transaction, Unit
+from credits.models import Account, ApiKey, Feature, Grant, Hold, Price, TaskRun, Transaction, Unit, UnpricedUsage
 from credits.services.runs import run_job
 from tests.admin.conftest import Desk
 from tests.books import Books
-from tests.factories import hold
+from tests.factories import hold, unpriced
 
-READ_ONLY = [Account, Transaction, Grant, Hold, TaskRun]
+READ_ONLY = [Account, Transaction, Grant, Hold, Price, TaskRun, UnpricedUsage]
 ASKED = ("view", "add", "change", "delete")
 
 
@@ -51,7 +51,12 @@ def test_read_only(
 
 
 @pytest.mark.parametrize(
-    ("model", "expected"), [(Unit, (True, True, True, False)), (ApiKey, (True, True, False, False))]
+    ("model", "expected"),
+    [
+        (Unit, (True, True, True, False)),
+        (Feature, (True, True, True, False)),
+        (ApiKey, (True, True, False, False)),
+    ],
 )
 def test_kept(database: None, model: Any, expected: tuple[bool, ...]) -> None:
     assert permissions(model, somebody(superuser=True)) == expected
@@ -72,6 +77,7 @@ def test_there_are_no_actions_on_selections(database: None, model: Any) -> None:
 def test_not_even_a_superuser_gets_past_by_url(dave: Desk, alice: Account, books: Books, model: Any) -> None:
     hold(alice, 5)
     run_job("sweep", lambda: 0)
+    unpriced(alice)
     before = books()
     pk = model.objects.values_list("pk", flat=True).first()
     name = model._meta.model_name
