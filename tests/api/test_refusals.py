@@ -121,6 +121,6 @@ def test_every_kind_of_refusal_is_tried() -> None:
 
     elsewhere = {"refused", "request_in_progress", "idempotency_key_reused", "missing_scope"}
     # No request names them.
-    elsewhere |= {"usage_not_found", "already_rated", "allotment_not_found"}
+    elsewhere |= {"usage_not_found", "already_rated", "allotment_not_found", "prices_changed"}
     assert kinds(refusals.Refusal) - elsewhere == {code for code, _, _ in CASES}
     assert BatchRefused.code in {code for code, _, _ in CASES}
