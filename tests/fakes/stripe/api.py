@@ -7,6 +7,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Mapping
+from email.message import Message
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +89,7 @@ class Api:
             self.faults.clear()
             self._kept.clear()
 
-    def answer(self, method: str, path: str, form: str, headers: Mapping[str, str]) -> Answer:
+    def answer(self, method: str, path: str, form: str, headers: "Message[str, str]") -> Answer:
         """Serve a request. Raises Dropped."""
         key = headers.get("Authorization", "").removeprefix("Bearer ")
         once = headers.get("Idempotency-Key") if method == "POST" else None

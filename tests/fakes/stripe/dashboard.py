@@ -95,7 +95,16 @@ def _payments(store: Store) -> Safe:
             parts += [html.button("dispute", "Dispute", each["id"]), html.button("inquiry", "Inquiry", each["id"])]
         status = "refunded" if each["refunded"] else "disputed" if each["disputed"] else each["status"]
         amount = html.money(each["amount"], each["currency"])
-        rows.append([each["id"], _who(store, each["customer"]), amount, html.tag(status), html.day(each["created"]), join(*parts)])
+        rows.append(
+            [
+                each["id"],
+                _who(store, each["customer"]),
+                amount,
+                html.tag(status),
+                html.day(each["created"]),
+                join(*parts),
+            ]
+        )
     return html.table(["Charge", "Customer", "Amount", "Status", "When", ""], rows, "No payments yet.")
 
 

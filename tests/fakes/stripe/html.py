@@ -8,7 +8,8 @@ from typing import Any
 
 STYLE = """
 :root{color-scheme:light}*{box-sizing:border-box}body{margin:0;background:#f6f8fa;color:#1a1f36;
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}main{max-width:1080px;margin:0 auto;padding:32px 20px}
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}main{max-width:1080px;margin:0 auto;
+padding:32px 20px}
 main.narrow{max-width:460px}h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:32px 0 10px}
 .card{background:#fff;border:1px solid #e3e8ee;border-radius:10px;padding:24px;box-shadow:0 1px 3px #0000000f}
 .total{font-size:34px;font-weight:650;margin:10px 0 18px}.mute{color:#697386}.small{font-size:13px}
@@ -18,9 +19,11 @@ th{font-size:12px;color:#697386;text-transform:uppercase;letter-spacing:.04em;ba
 tr:last-child td{border-bottom:0}form{display:inline-flex;gap:6px;margin:2px 4px 2px 0;align-items:center}
 form.wide{display:flex;flex-direction:column;align-items:stretch;gap:10px;margin:0}
 button{font:inherit;border:1px solid #d5dbe1;background:#fff;border-radius:7px;padding:6px 12px;cursor:pointer}
-button:hover{background:#f2f4f7}button:focus-visible,input:focus-visible,select:focus-visible{outline:3px solid #635bff66}
+button:hover{background:#f2f4f7}button:focus-visible,input:focus-visible,select:focus-visible{
+outline:3px solid #635bff66}
 button.main{background:#635bff;border-color:#635bff;color:#fff;padding:11px;font-weight:600}
-button.main:hover{background:#5147e5}input,select{font:inherit;padding:6px 8px;border:1px solid #d5dbe1;border-radius:7px}
+button.main:hover{background:#5147e5}input,select{font:inherit;
+padding:6px 8px;border:1px solid #d5dbe1;border-radius:7px}
 input.short{width:90px}.tag{display:inline-block;padding:1px 9px;border-radius:99px;font-size:12px;background:#e8ebef}
 .good{background:#d7f7e0;color:#0b5f2b}.bad{background:#ffe3e3;color:#8f1d1d}.warn{background:#fff1cc;color:#6b4e00}
 .note{background:#fff1cc;border-radius:8px;padding:10px 14px;margin:0 0 16px}.error{background:#ffe3e3}
@@ -69,11 +72,15 @@ def button(action: str, text: str, identity: str = "", *fields: Safe, at: str = 
 
 def choose(name: str, options: dict[str, str], text: str) -> Safe:
     told = "".join(f'<option value="{escape(value)}">{escape(label)}</option>' for value, label in options.items())
-    return Safe(f'<div><label for="{name}">{escape(text)}</label><select id="{name}" name="{name}">{told}</select></div>')
+    return Safe(
+        f'<div><label for="{name}">{escape(text)}</label><select id="{name}" name="{name}">{told}</select></div>'
+    )
 
 
 def amount_field(left: int) -> Safe:
-    return Safe(f'<input class="short" name="amount" inputmode="decimal" aria-label="Amount" placeholder="{left / 100:.2f}">')
+    return Safe(
+        f'<input class="short" name="amount" inputmode="decimal" aria-label="Amount" placeholder="{left / 100:.2f}">'
+    )
 
 
 def table(heads: list[str], rows: list[list[Any]], empty: str) -> Safe:

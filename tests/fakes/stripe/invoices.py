@@ -38,7 +38,8 @@ def settle(store: Store, inv: Obj, *, present: bool = False, decline: str = "") 
     """Finalise an invoice and collect it. Returns the error where the card says no."""
     finalise(store, inv)
     if inv["amount_due"] == 0:
-        return _paid(store, inv)
+        _paid(store, inv)
+        return None
     return pay(store, inv, present=present, decline=decline)
 
 
@@ -77,7 +78,8 @@ def pay(
     stamps = {**part["status_transitions"], "paid_at": store.now()}
     part |= {"status": "paid", "amount_paid": inv["amount_due"], "status_transitions": stamps}
     store.emit("invoice_payment.paid", part)
-    return _paid(store, inv)
+    _paid(store, inv)
+    return None
 
 
 def _paid(store: Store, inv: Obj) -> None:
@@ -126,9 +128,7 @@ def price_lines(store: Store, sub: Obj) -> list[Obj]:
         amount = item["price"]["unit_amount"] * item["quantity"]
         start, end = item["current_period_start"], item["current_period_end"]
         text = f"{item['quantity']} × {item['price']['nickname'] or item['price']['id']}"
-        made.append(
-            shapes.line(store, sub, item, amount=amount, start=start, end=end, text=text, proration=False)
-        )
+        made.append(shapes.line(store, sub, item, amount=amount, start=start, end=end, text=text, proration=False))
     return made
 
 

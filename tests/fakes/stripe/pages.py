@@ -132,8 +132,10 @@ def _subscription_row(store: Store, sub: Obj) -> list[object]:
     name = store.get("prod", item["price"]["product"])["name"]
     act = Safe("")
     if sub["status"] not in subscriptions.OVER:
-        act = html.button("keep", "Keep it", sub["id"]) if sub["cancel_at"] else html.button(
-            "cancel", "Cancel at period end", sub["id"]
+        act = (
+            html.button("keep", "Keep it", sub["id"])
+            if sub["cancel_at"]
+            else html.button("cancel", "Cancel at period end", sub["id"])
         )
     until = f"ends {html.day(sub['cancel_at'])}" if sub["cancel_at"] else html.day(item["current_period_end"])
     price = html.money(item["price"]["unit_amount"], sub["currency"])

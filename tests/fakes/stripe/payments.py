@@ -96,7 +96,9 @@ def refund(
     left = charge["amount"] - charge["amount_refunded"]
     if charge["status"] != "succeeded":
         raise invalid(f"Charge {charge['id']} has not succeeded.", "charge")
-    if any(not each["is_charge_refundable"] for each in store.all("du", charge=charge["id"]) if each["status"] != "won"):
+    if any(
+        not each["is_charge_refundable"] for each in store.all("du", charge=charge["id"]) if each["status"] != "won"
+    ):
         raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", None, "charge_disputed")
     if left == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", None, "charge_already_refunded")

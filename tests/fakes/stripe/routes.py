@@ -104,7 +104,11 @@ def list_events(store: Store, params: Params, _: str) -> Obj:
     wanted = [*params.get("types", []), *([params["type"]] if params.get("type") else [])]
     rows = [each for each in store.all("evt") if each["created"] >= oldest]
     if wanted:
-        rows = [each for each in rows if any(re.fullmatch(re.escape(name).replace(r"\*", ".*"), each["type"]) for name in wanted)]
+        rows = [
+            each
+            for each in rows
+            if any(re.fullmatch(re.escape(name).replace(r"\*", ".*"), each["type"]) for name in wanted)
+        ]
     return store.page("evt", rows, params)
 
 
@@ -153,7 +157,9 @@ def create_preview(store: Store, params: Params, _: str) -> Obj:
         item = subscriptions.item_of(sub)
         end = item["current_period_end"]
         later = {**item, "current_period_start": end}
-        later["current_period_end"] = subscriptions.end_after(sub["billing_cycle_anchor"], item["price"]["recurring"], end)
+        later["current_period_end"] = subscriptions.end_after(
+            sub["billing_cycle_anchor"], item["price"]["recurring"], end
+        )
         if not sub["cancel_at"]:
             lines = [*store.pending.get(sub["id"], []), *lines]
             lines += invoices.price_lines(store, {**sub, "items": {"data": [later]}})
@@ -183,7 +189,8 @@ route("GET", "products", listing("prod"), f"{PAGING} active")
 route("GET", "products/{id}", retrieve("prod"))
 route("POST", "products/{id}", on("prod", catalogue.update_product), "name description active metadata")
 route("POST", "prices", lambda s, p, _: catalogue.create_price(s, p),
-      "currency unit_amount product product_data recurring lookup_key transfer_lookup_key nickname metadata")  # fmt: skip
+      "currency unit_amount product product_data recurring lookup_key transfer_lookup_key nickname"
+      " metadata")  # fmt: skip
 route("GET", "prices", lambda s, p, _: catalogue.list_prices(s, p),
       f"{PAGING} active product type currency lookup_keys")  # fmt: skip
 route("GET", "prices/{id}", retrieve("price"))

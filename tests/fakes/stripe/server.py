@@ -20,7 +20,7 @@ from .store import Clock, Store
 from .webhooks import Deliveries, Endpoint
 
 KEY, LIVE_KEY = "sk_test_florin", "sk_live_florin"
-SECRET = "whsec_florin"  # noqa: S105  # a fake's
+SECRET = "whsec_florin"  # a fake's
 
 
 class Server(ThreadingHTTPServer):

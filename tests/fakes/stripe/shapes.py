@@ -15,13 +15,13 @@ NO_RECURRING = {"interval": "month", "interval_count": 1, "meter": None, "usage_
 
 def base(store: Store, prefix: str, noun: str, **fields: Any) -> Obj:
     """What nearly every object has."""
-    made = {"id": store.new_id(prefix), "object": noun, "created": store.now(), "livemode": store.live}
+    made: Obj = {"id": store.new_id(prefix), "object": noun, "created": store.now(), "livemode": store.live}
     return {**made, "metadata": {}, **fields}
 
 
 def customer(store: Store, **fields: Any) -> Obj:
     settings = {"custom_fields": None, "default_payment_method": None, "footer": None, "rendering_options": None}
-    made = {"address": None, "balance": 0, "currency": None, "customer_account": None, "default_source": None}
+    made: Obj = {"address": None, "balance": 0, "currency": None, "customer_account": None, "default_source": None}
     made |= {"delinquent": False, "description": None, "discount": None, "email": None, "name": None, "phone": None}
     made |= {"invoice_prefix": None, "invoice_settings": settings, "next_invoice_sequence": 1, "shipping": None}
     made |= {"preferred_locales": [], "tax_exempt": "none", "test_clock": None}
@@ -29,14 +29,14 @@ def customer(store: Store, **fields: Any) -> Obj:
 
 
 def product(store: Store, **fields: Any) -> Obj:
-    made = {"active": True, "default_price": None, "description": None, "images": [], "marketing_features": []}
+    made: Obj = {"active": True, "default_price": None, "description": None, "images": [], "marketing_features": []}
     made |= {"package_dimensions": None, "shippable": None, "statement_descriptor": None, "tax_code": None}
     made |= {"type": "service", "unit_label": None, "updated": store.now(), "url": None}
     return base(store, "prod", "product", **{**made, **fields})
 
 
 def price(store: Store, **fields: Any) -> Obj:
-    made = {"active": True, "billing_scheme": "per_unit", "custom_unit_amount": None, "lookup_key": None}
+    made: Obj = {"active": True, "billing_scheme": "per_unit", "custom_unit_amount": None, "lookup_key": None}
     made |= {"nickname": None, "recurring": None, "tax_behavior": "unspecified", "tiers_mode": None}
     made |= {"transform_quantity": None, "type": "recurring" if fields.get("recurring") else "one_time"}
     made["unit_amount_decimal"] = str(fields["unit_amount"])
@@ -46,7 +46,7 @@ def price(store: Store, **fields: Any) -> Obj:
 def plan(price: Obj) -> Obj:
     """The old name of a recurring price, which items still tell."""
     recurring = price["recurring"] or NO_RECURRING
-    made = {"id": price["id"], "object": "plan", "active": price["active"], "amount": price["unit_amount"]}
+    made: Obj = {"id": price["id"], "object": "plan", "active": price["active"], "amount": price["unit_amount"]}
     made |= {"currency": price["currency"], "interval": recurring["interval"], "livemode": price["livemode"]}
     return made | {"interval_count": recurring["interval_count"], "product": price["product"], "metadata": {}}
 
@@ -54,7 +54,7 @@ def plan(price: Obj) -> Obj:
 def payment_method(store: Store, *, last4: str, customer: str | None) -> Obj:
     card = {"brand": BRANDS.get(last4, "visa"), "last4": last4, "exp_month": 12, "exp_year": 2040, "funding": "credit"}
     card |= {"country": "US", "checks": None, "fingerprint": f"fp{last4}", "wallet": None, "generated_from": None}
-    made = {"allow_redisplay": "limited", "billing_details": dict(NO_DETAILS), "card": card, "customer": customer}
+    made: Obj = {"allow_redisplay": "limited", "billing_details": dict(NO_DETAILS), "card": card, "customer": customer}
     return base(store, "pm", "payment_method", **made, customer_account=None, type="card")
 
 
@@ -72,7 +72,13 @@ def payment_intent(store: Store, **fields: Any) -> Obj:
 def setup_intent(store: Store, **fields: Any) -> Obj:
     made = base(store, "seti", "setup_intent", application=None, cancellation_reason=None, customer=None)
     made |= {"client_secret": f"{made['id']}_secret_x", "description": None, "last_setup_error": None}
-    made |= {"latest_attempt": None, "mandate": None, "next_action": None, "payment_method": None, "usage": "off_session"}
+    made |= {
+        "latest_attempt": None,
+        "mandate": None,
+        "next_action": None,
+        "payment_method": None,
+        "usage": "off_session",
+    }
     return {**made, "payment_method_types": ["card"], "status": "requires_payment_method", **fields}
 
 
@@ -115,7 +121,9 @@ def balance_transaction(store: Store, *, kind: str, category: str, amount: int, 
     made = base(store, "txn", "balance_transaction", amount=amount, available_on=store.now() + 2 * 86_400)
     # Nor does a balance transaction, and it has no metadata.
     del made["livemode"], made["metadata"]
-    details = [{"amount": fee, "application": None, "currency": source["currency"], "type": "stripe_fee"}] if fee else []
+    details = (
+        [{"amount": fee, "application": None, "currency": source["currency"], "type": "stripe_fee"}] if fee else []
+    )
     made |= {"balance_type": "payments", "currency": source["currency"], "description": None, "exchange_rate": None}
     made |= {"fee": fee, "fee_details": details, "net": amount - fee, "reporting_category": category}
     return {**made, "source": source["id"], "status": "pending", "type": kind}
@@ -148,7 +156,7 @@ def line(store: Store, sub: Obj, item: Obj, *, amount: int, start: int, end: int
     details = {"invoice_item": None, "proration": proration, "proration_details": {"credited_items": None}}
     details |= {"subscription": sub["id"], "subscription_item": item["id"]}
     price = {"price": item["price"]["id"], "product": item["price"]["product"]}
-    made = {"id": store.new_id("il"), "object": "line_item", "amount": amount, "currency": sub["currency"]}
+    made: Obj = {"id": store.new_id("il"), "object": "line_item", "amount": amount, "currency": sub["currency"]}
     made |= {"description": text, "discount_amounts": [], "discountable": not proration, "discounts": []}
     made |= {"invoice": None, "livemode": store.live, "metadata": dict(sub["metadata"])}
     made |= {"parent": {"subscription_item_details": details, "invoice_item_details": None}}
@@ -168,7 +176,11 @@ def invoice(store: Store, sub: Obj, customer: Obj, lines: list[Obj], **fields: A
     details = {"metadata": dict(sub["metadata"]), "subscription": sub["id"], "subscription_proration_date": None}
     made |= {"amount_due": max(owed, 0), "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": max(owed, 0)}
     made |= {"amount_shipping": 0, "application": None, "attempt_count": 0, "auto_advance": True}
-    made |= {"automatic_tax": dict(NO_TAX), "automatically_finalizes_at": None, "collection_method": "charge_automatically"}
+    made |= {
+        "automatic_tax": dict(NO_TAX),
+        "automatically_finalizes_at": None,
+        "collection_method": "charge_automatically",
+    }
     made |= {"currency": sub["currency"], "customer": customer["id"], "customer_email": customer["email"]}
     made |= {"customer_name": customer["name"], "default_payment_method": None, "description": None, "discounts": []}
     made |= {"due_date": None, "effective_at": None, "ending_balance": min(owed, 0), "footer": None}

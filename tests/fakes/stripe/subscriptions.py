@@ -58,9 +58,10 @@ def begin(store: Store, params: Params, *, present: bool = False) -> Obj:
 
 def _check_card(store: Store, customer: Obj, method: str | None) -> None:
     named = method or customer["invoice_settings"]["default_payment_method"]
-    behaviour = store.cards.get(named or "", "resource_missing")
-    if behaviour:
-        raise ApiError("Your card was declined.", status=402, kind="card_error", code="card_declined", kept=True)
+    if not named:
+        raise ApiError("This customer has no default payment method.", code="resource_missing", kept=True)
+    if store.cards[named]:
+        raise payments.declined(store.cards[named], None)
 
 
 def recurring_price(store: Store, told: str) -> Obj:
@@ -130,7 +131,7 @@ def _new_items(store: Store, sub: Obj, told: list[Obj]) -> tuple[Obj, Obj]:
     if "price" in named:
         new["price"] = recurring_price(store, named["price"])
         new["plan"] = shapes.plan(new["price"])
-    new["quantity"] = int(named.get("quantity", old["quantity"]))
+    new["quantity"] = whole(named, "quantity", old["quantity"])
     return old, new
 
 
@@ -302,9 +303,7 @@ def _due(store: Store, sub: Obj) -> list[tuple[int, Step]]:
     paused = sub["pause_collection"]
     if paused and paused["resumes_at"]:
         wake = {"pause_collection": None}
-        steps.append(
-            (paused["resumes_at"], lambda: store.change(sub, "customer.subscription.updated", **wake))
-        )
+        steps.append((paused["resumes_at"], lambda: store.change(sub, "customer.subscription.updated", **wake)))
     return steps
 
 
