@@ -8,6 +8,40 @@ from __future__ import annotations
 from credits.refusals import Refusal
 
 
+class UnknownPack(Refusal):
+    status, code, title, stored = 404, "pack_not_found", "There is no such pack.", False
+
+
+class PackNotOffered(Refusal):
+    """Nobody can buy it: it is no longer sold, or the provider has no price for it yet."""
+
+    code, title = "pack_not_offered", "The pack is not sold."
+
+
+class PlanHasNoPrice(Refusal):
+    """An operator says which of the provider's prices pays for the plan's version."""
+
+    code, title = "plan_has_no_price", "The plan cannot be paid for."
+
+
+class NoCustomer(Refusal):
+    """The account has bought nothing yet, so there is nothing to see at the provider's."""
+
+    status, code, title, stored = 404, "customer_not_found", "The account has bought nothing yet.", False
+
+
+class NotOurs(Exception):
+    """What an event tells of is nothing that anybody here asked for: it is kept and ignored."""
+
+
+class ParentUnknown(Exception):
+    """What an event tells of belongs to something that is not here yet: it waits."""
+
+
+class PaymentMismatch(Exception):
+    """Another amount was paid than was asked for. Nothing is credited until somebody has looked."""
+
+
 class CostUnknown(Refusal):
     """The gateway knows no cost of the trace: none was logged yet, or all of it was free. Ask again in a moment."""
 

@@ -98,6 +98,8 @@ class Subscription:
     price: str
     quantity: int
     currency: str
+    # What periods are counted from.
+    anchor: datetime
     current_period_start: datetime
     current_period_end: datetime
     cancel_at_period_end: bool

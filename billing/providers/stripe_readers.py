@@ -111,6 +111,7 @@ def read_subscription(raw: Raw) -> Subscription:
         price=reference(item["price"]),
         quantity=item.get("quantity") or 1,
         currency=raw["currency"],
+        anchor=moment(raw["billing_cycle_anchor"]),
         current_period_start=moment(item["current_period_start"]),
         current_period_end=moment(item["current_period_end"]),
         cancel_at_period_end=raw["cancel_at_period_end"],
