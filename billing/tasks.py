@@ -8,9 +8,12 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from billing.jobs import JOBS, process_inbox
+from billing.providers.breaker import Breaker, Open
 from credits.tasks import task_of
 
 log = logging.getLogger(__name__)
+
+broker = Breaker(OperationalError, failures=1, seconds=60.0)
 
 TASKS = {name: task_of(job) for name, job in JOBS.items()}
 
@@ -22,8 +25,14 @@ def process_inbox_now() -> int:
 
 
 def nudge() -> None:
-    """Tell a worker that there is something in the inbox. Without a broker the clock finds it, a minute later."""
+    """Tell a worker that there is something in the inbox. Without a broker the clock finds it, a minute later.
+
+    A broker that cannot be reached takes seconds to say so: it is left alone for a while, and webhooks do not wait.
+    """
     try:
-        process_inbox_now.apply_async(retry=False)
+        with broker.guard():
+            process_inbox_now.apply_async(retry=False)
+    except Open:
+        log.debug("The broker is left alone for a while")
     except (OperationalError, OSError):
         log.warning("No worker could be told of a webhook: the clock will find it")

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from billing import tasks
 from billing.models import ProviderEvent
+from billing.providers.breaker import Breaker
 from billing.webhooks import MOST_BYTES
 from credits.models import Account
 from dev.processes import free_port
@@ -96,11 +98,13 @@ class TestAnEvent:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        dead = Celery("florin", broker=f"redis://127.0.0.1:{free_port()}/0")
+        dead = Celery("florin", broker=f"redis://127.0.0.1:{free_port()}/0", set_as_current=False)
+        monkeypatch.setattr(tasks, "broker", Breaker(OperationalError, failures=1, seconds=60))
         monkeypatch.setattr(tasks.process_inbox_now, "_get_app", lambda: dead)
 
         assert shop.knock(event).status_code == 200
+        assert shop.knock({**event, "id": "evt_second"}).status_code == 200
         shop.work()
 
-        assert "No worker could be told" in caplog.text
+        assert caplog.text.count("No worker could be told") == 1
         assert standing(bob)[0] == 100
