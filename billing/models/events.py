@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pgtrigger
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 
@@ -29,7 +30,7 @@ class ProviderEvent(models.Model):
         max_length=255, blank=True, help_text="What it is about: one event of a subject is processed at a time."
     )
     created_at = models.DateTimeField(help_text="When it happened, by the provider's clock.")
-    payload = models.JSONField(help_text="As it came.")
+    payload = models.JSONField(encoder=DjangoJSONEncoder, help_text="As it came.")
     source = models.CharField(max_length=20, default="webhook", help_text="How it came in: webhook or reconciliation.")
     state = models.CharField(max_length=10, choices=EventState.choices, default=EventState.RECEIVED)
     attempts = models.PositiveIntegerField(default=0, help_text="How often it was begun; also who may finish it.")

@@ -11,7 +11,8 @@ from typing import Any
 from django.test import Client
 
 from billing.jobs import process_inbox
-from billing.models import Checkout, EventState, ProviderEvent
+from billing.models import Checkout, EventState, PlanPrice, ProviderEvent
+from billing.providers import stripe
 from billing.services import catalogue, checkouts
 from credits.models import Account
 from credits.plan import Actor
@@ -57,6 +58,13 @@ class Shop:
         checkout = checkouts.buy_plan(once=None, owner=owner, version=version, back=BACK, actor=WHO, trial=trial)
         self.fake.customer_pays(checkout.provider_id)
         return str(self.fake.seen(checkout.provider_id)["subscription"])
+
+    def move(self, subscription: str, plan: str) -> None:
+        """Move a subscription to another plan at the provider's, as its portal would."""
+        price = PlanPrice.objects.get(plan_version=newest_version(plan)).price_reference
+        stripe.client().change_subscription(
+            subscription, price=price, proration="always_invoice", idempotency_key=f"{subscription}-{plan}"
+        )
 
     def intent(self, checkout: Checkout) -> str:
         """Return the payment of a page."""
