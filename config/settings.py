@@ -200,6 +200,12 @@ PORTKEY_TIMEOUT_SECONDS = env.whole("PORTKEY_TIMEOUT_SECONDS", 10, least=1, most
 STRIPE_SECRET_KEY = env.secret("STRIPE_SECRET_KEY")
 # By comma: while a secret is rotated, webhooks signed with either are taken.
 STRIPE_WEBHOOK_SECRET = env.secrets("STRIPE_WEBHOOK_SECRET")
+# Where customers come back to from a page to pay on that no caller named another address for.
+CHECKOUT_RETURN_URL = env.url(
+    "CHECKOUT_RETURN_URL",
+    schemes=("https", "http"),
+    default="http://127.0.0.1:8000/" if DEVELOPMENT else "https://localhost/",
+)
 # Another base address than Stripe's own, for a stand-in.
 STRIPE_API_BASE = env.optional_url("STRIPE_API_BASE", schemes=("https", "http"))
 # How long one try may take; there are up to three.

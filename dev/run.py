@@ -144,7 +144,12 @@ def _run(port: int, interrupts: Interrupts) -> None:
             for child in stand_ins(port, portkey, stripe):
                 children.add(child)
             _wait_for_ports([each for each in (portkey, stripe) if each is not None], children, interrupts)
-            for step, command in (("Migrations", "migrate"), ("Demo data", "load_demo"), ("Plans", "load_plans")):
+            for step, command in (
+                ("Migrations", "migrate"),
+                ("Demo data", "load_demo"),
+                ("Plans", "load_plans"),
+                ("Packs", "load_packs"),
+            ):
                 say(step)
                 children.run(command, [sys.executable, "manage.py", command], interrupts)
             say("Web, worker and beat")

@@ -44,6 +44,7 @@ class ProviderEvent(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name = "event"
+        permissions = [("replay_providerevent", "Can let an event be processed again")]
         constraints = [
             models.CheckConstraint(
                 name="event_due",

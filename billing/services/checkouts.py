@@ -32,19 +32,17 @@ class Return:
     cancel_url: str
 
 
-def buy_pack(*, once: Once | None, owner: Owner, pack: str, back: Return, actor: Actor) -> Checkout:
-    """Open a page on which an account pays for a pack. No credit moves before it is paid.
+def buy_pack(*, once: Once | None, owner: str, pack: str, back: Return, actor: Actor) -> Checkout:
+    """Open a page on which an owner pays for a pack, for the account in its unit. No credit moves before it is paid.
 
     Raises UnknownAccount, AccountClosed, UnknownPack, PackNotOffered, InvalidField, StripeFailure.
     """
     if once is not None:
         once.check(once.find())
-    account = _account(owner)
     row = Pack.objects.filter(pk=pack).first()
     if row is None:
         raise refusals.UnknownPack(f"There is no pack {pack}.")
-    if row.unit_id != account.unit_id:
-        raise ledger.InvalidField("pack", f"The pack is for accounts in {row.unit_id}.")
+    account = _account(Owner(owner, row.unit_id))
     if not row.active or not row.price_reference:
         raise refusals.PackNotOffered(f"{row.code} is not sold.")
     checkout = _row(

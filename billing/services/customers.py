@@ -8,10 +8,13 @@ from django.db import transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from billing import refusals
 from billing.models import Customer
 from billing.providers import stripe
 from billing.providers.stripe_objects import Customer as Told
+from credits import refusals as ledger
 from credits.models import Account
+from credits.plan import Owner
 
 
 def customer_of(account: Account) -> Customer:
@@ -30,6 +33,17 @@ def customer_of(account: Account) -> Customer:
         row.provider_id, row.email = made.id, made.email
         row.save(update_fields=["provider_id", "email"])
     return row
+
+
+def open_portal(owner: Owner, return_url: str) -> str:
+    """Return where an owner manages cards and sees invoices. Raises UnknownAccount, NoCustomer, StripeFailure."""
+    if not Account.objects.filter(pk=owner.account).exists():
+        raise ledger.UnknownAccount("There is no such account.")
+    client = stripe.client()
+    row = Customer.objects.filter(account_id=owner.account, livemode=client.livemode, deleted=False).first()
+    if row is None or not row.provider_id:
+        raise refusals.NoCustomer("The account has bought nothing yet.")
+    return client.portal(customer=row.provider_id, return_url=return_url).url
 
 
 def account_of_customer(provider_id: str, *, livemode: bool) -> UUID | None:

@@ -48,8 +48,7 @@ class Shop:
         return checkout
 
     def open(self, account: Account, pack: str = "small") -> Checkout:
-        owner = Owner(account.external_id, account.unit_id)
-        return checkouts.buy_pack(once=None, owner=owner, pack=pack, back=BACK, actor=WHO)
+        return checkouts.buy_pack(once=None, owner=account.external_id, pack=pack, back=BACK, actor=WHO)
 
     def subscribe(self, account: Account, plan: str = "PRO", *, trial: bool = False) -> str:
         """Open a page for a plan, and pay on it. Returns the provider's subscription."""
