@@ -61,6 +61,19 @@ def follow(state: State | None, told: Told, month: Month | None, at: datetime) -
     return Step(verb, at, state, after)
 
 
+def was_paid(told: Told, state: State | None) -> bool:
+    """Tell whether one that is over was paid for a time that is not known here yet: its credits are still due."""
+    if told.status != Status.CANCELED or told.paid_until is None:
+        return False
+    known = state.paid_until if state is not None and state.paid_until is not None else told.anchor
+    return told.paid_until > known
+
+
+def lived(told: Told) -> Told:
+    """Return what a provider would have told before it was over."""
+    return replace(told, status=Status.ACTIVE, ends_with_period=False, ended_at=None)
+
+
 def _state(state: State | None, told: Told, at: datetime) -> State:
     """Return the state that the provider's word makes, with what has passed since by our own clock."""
     status = told.status

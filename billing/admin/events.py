@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import action
 
 from billing.models import EventState, ProviderEvent
 from billing.services import inbox
 from billing.tasks import nudge
 from credits.admin import show
+from credits.admin.buttons import button
 from credits.admin.lists import Bounded
 from credits.admin.policies import ReadOnly
 
@@ -77,16 +78,28 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def as_it_came(self, row: ProviderEvent) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(row.payload, indent=2, ensure_ascii=False))
 
-    def has_replay_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+    def has_replay_providerevent_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("billing.replay_providerevent")
 
-    @action(description="Replay", url_path="replay", permissions=["replay"])
+    @button("Replay", path="replay", icon="replay", permission="replay_providerevent")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Let an event be processed again: what is so is looked up anew, and what is so already changes nothing."""
-        row = ProviderEvent.objects.filter(pk=object_id).first()
-        if row is None or not inbox.replay(row):
-            messages.warning(request, "It is being processed just now.")
-        else:
-            nudge()
+        """Ask, then let an event be processed again: what is so is looked up anew, what applies changes nothing."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return answer
+        if request.method == "GET":
+            common = {**self.admin_site.each_context(request), "title": "Replay the event", "opts": self.opts}
+            return TemplateResponse(request, "admin/billing/providerevent/replay.html", {**common, "row": row})
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["GET", "POST"])
+        with transaction.atomic():
+            again = inbox.replay(row)
+            if again:
+                self.log_change(request, row, f"Replayed {row}.")
+                transaction.on_commit(nudge)
+        if again:
             messages.success(request, "It is processed again in a moment.")
-        return redirect("admin:billing_providerevent_change", object_id)
+        else:
+            messages.warning(request, "It is being processed just now.")
+        return HttpResponseRedirect(show.page_of(ProviderEvent, row.pk))

@@ -12,8 +12,9 @@ from credits.models import AccountStatus
 from credits.plan import Sheet
 from credits.services.once import Once, money
 from subscriptions import refusals, rules
-from subscriptions.following import ZONE, Told, follow
+from subscriptions.following import ZONE, Told, follow, lived, was_paid
 from subscriptions.models import Status, Subscription
+from subscriptions.rules import State
 from subscriptions.services.rows import check_unit, live_row, lock_settled, locked_row, month_at, put_state, version_row
 from subscriptions.services.writing import Cause, grant_trial, settle, write
 
@@ -44,17 +45,25 @@ def follow_provider(
     state = settle(row, sheet)
     if sheet.status == AccountStatus.CLOSED:
         return row
+    if state.status != Status.CANCELED and was_paid(told, state):
+        state = _write(row, state, lived(told), sheet, cause)
+    _write(row, state, told, sheet, cause)
+    return row
+
+
+def _write(row: Subscription, state: State, told: Told, sheet: Sheet, cause: Cause) -> State:
     step = follow(state, told, month_at(row, state, sheet.at), sheet.at)
     if state.status == Status.CANCELED != step.state.status:
         _make_room(sheet, cause)
     write(row, step, cause, sheet.at)
-    return row
+    return step.state
 
 
 def _begin(sheet: Sheet, provider: str, reference: str, told: Told, cause: Cause) -> Subscription | None:
     if sheet.status == AccountStatus.CLOSED:
         return None
-    step = follow(None, told, None, sheet.at)
+    begun = lived(told) if was_paid(told, None) else told
+    step = follow(None, begun, None, sheet.at)
     if step.state.status == Status.CANCELED:
         return None
     check_unit(version_row(told.terms.version), sheet.owner.unit)
@@ -70,6 +79,7 @@ def _begin(sheet: Sheet, provider: str, reference: str, told: Told, cause: Cause
         write(row, step, cause, sheet.at)
         if step.state.status == Status.TRIALING and not had_trial:
             grant_trial(row, told.terms, cause, sheet.at)
+        _write(row, step.state, told, sheet, cause)
     return row
 
 

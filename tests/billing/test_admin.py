@@ -48,7 +48,9 @@ def test_replay_really_runs_an_event_again(desk: Client, shop: Shop, bob: Accoun
     row = ProviderEvent.objects.get()
     assert "RuntimeError" in desk.get(f"/admin/billing/providerevent/{row.pk}/change/").content.decode()
 
-    assert desk.get(f"/admin/billing/providerevent/{row.pk}/replay").status_code == 302
+    button = f"/admin/billing/providerevent/{row.pk}/replay/"
+    assert b"Replay the event?" in desk.get(button).content
+    assert desk.post(button).status_code == 302
     shop.work()
 
     assert standing(bob)[0] == 100
