@@ -1,6 +1,16 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = "Billing"
+
+    def ready(self) -> None:
+        """Let subscriptions know who collects payments, if anybody does; let the audit ask this app's questions too."""
+        from billing import checks  # noqa: PLC0415  # they need models, which must be there first
+        from billing.subscriptions_provider import StripeProvider  # noqa: PLC0415
+        from subscriptions import providers  # noqa: PLC0415
+
+        providers.register_collector(StripeProvider(), chosen=bool(settings.STRIPE_SECRET_KEY))
+        checks.join_audit()

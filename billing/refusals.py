@@ -8,6 +8,40 @@ from __future__ import annotations
 from credits.refusals import Refusal
 
 
+class UnknownPack(Refusal):
+    status, code, title, stored = 404, "pack_not_found", "There is no such pack.", False
+
+
+class PackNotOffered(Refusal):
+    """Nobody can buy it: it is no longer sold, or the provider has no price for it yet."""
+
+    code, title = "pack_not_offered", "The pack is not sold."
+
+
+class PlanHasNoPrice(Refusal):
+    """An operator says which of the provider's prices pays for the plan's version."""
+
+    code, title = "plan_has_no_price", "The plan cannot be paid for."
+
+
+class NoCustomer(Refusal):
+    """The account has bought nothing yet, so there is nothing to see at the provider's."""
+
+    status, code, title, stored = 404, "customer_not_found", "The account has bought nothing yet.", False
+
+
+class NotOurs(Exception):
+    """What an event tells of is nothing that anybody here asked for: it is kept and ignored."""
+
+
+class ParentUnknown(Exception):
+    """What an event tells of belongs to something that is not here yet: it waits."""
+
+
+class PaymentMismatch(Exception):
+    """Another amount was paid than was asked for. Nothing is credited until somebody has looked."""
+
+
 class CostUnknown(Refusal):
     """The gateway knows no cost of the trace: none was logged yet, or all of it was free. Ask again in a moment."""
 
@@ -46,3 +80,80 @@ class GatewayNonsense(GatewayFailure):
     """The gateway's answer cannot be what the trace cost, and charging less would be a guess. An operator looks."""
 
     code, title = "gateway_nonsense", "The AI gateway gave no sense."
+
+
+class StripeFailure(Refusal):
+    """Stripe could not be asked, or did not do it. Nothing of ours has changed."""
+
+    status, code, title, stored = 502, "payments_failed", "The payment provider could not be asked.", False
+
+
+class StripeMissing(StripeFailure):
+    """Stripe is not configured. An operator sets STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET."""
+
+    code, title = "payments_missing", "No payment provider is configured."
+
+
+class StripeUnreachable(StripeFailure):
+    """Stripe did not answer in time, or only with errors of its own, so what became of a write is not known.
+
+    Send the same again with the same key: it is done once.
+    """
+
+    code, title = "payments_unreachable", "The payment provider is unreachable."
+
+
+class StripeRefused(StripeFailure):
+    """Stripe turned a request down; ``reason`` is its code for why. An operator or a programmer mends it."""
+
+    code, title = "payments_refused", "The payment provider refused."
+
+    def __init__(self, detail: str, *, reason: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class StripeNotFound(StripeFailure):
+    """Stripe knows nothing of that id, at least not in the mode of our key."""
+
+    status, code, title = 404, "payment_object_not_found", "The payment provider knows nothing of that."
+
+
+class PaymentDeclined(StripeFailure):
+    """A card was not charged. ``payment_intent`` is the payment that failed, where there is one."""
+
+    status, code, title = 402, "payment_declined", "The payment was declined."
+
+    def __init__(self, detail: str, *, reason: str, decline_code: str = "", payment_intent: str = "") -> None:
+        super().__init__(detail)
+        self.reason, self.decline_code, self.payment_intent = reason, decline_code, payment_intent
+
+
+class CardDeclined(PaymentDeclined):
+    """The bank said no. ``decline_code`` says why, where it tells: insufficient_funds, lost_card, generic_decline."""
+
+    code, title = "card_declined", "The card was declined."
+
+
+class AuthenticationRequired(PaymentDeclined):
+    """The bank wants to see the customer: the payment can only be made where they are present, at Checkout."""
+
+    code, title = "authentication_required", "The payment needs the customer."
+
+
+class NoSavedCard(PaymentDeclined):
+    """The customer has saved no card that could be charged without them."""
+
+    code, title = "no_saved_card", "There is no saved card."
+
+
+class BadSignature(Refusal):
+    """A webhook that none of our secrets signed. Nothing of it is believed."""
+
+    status, code, title, stored = 400, "bad_signature", "The signature is not valid.", False
+
+
+class StaleSignature(BadSignature):
+    """A webhook that was signed too long ago, or in the future: it may be a recording of an old one."""
+
+    code, title = "stale_signature", "The signature is not of this time."

@@ -57,3 +57,28 @@ def gateway_is_asked_in_secret(**kwargs: Any) -> list[CheckMessage]:
     if settings.DEVELOPMENT or not settings.PORTKEY_URL.startswith("http:"):
         return []
     return [Warning("PORTKEY_URL is not https: the key can be read on its way.", id="florin.W001")]
+
+
+@register(Tags.compatibility)
+def stripe_is_whole(**kwargs: Any) -> list[CheckMessage]:
+    """Stripe is configured with a secret key and a webhook secret, or not at all."""
+    key, secrets = settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET
+    found: list[CheckMessage] = []
+    if bool(key) != bool(secrets):
+        hint = "Set STRIPE_WEBHOOK_SECRET too." if key else "Set STRIPE_SECRET_KEY too."
+        found.append(Error("Only a part of what Stripe needs is set.", hint=hint, id="florin.E008"))
+    if key and not key.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+        hint = "Take the one that begins with sk_ or rk_."
+        found.append(Error("STRIPE_SECRET_KEY is no secret key of Stripe's.", hint=hint, id="florin.E009"))
+    return found
+
+
+@register(Tags.security)
+def stripe_is_meant(**kwargs: Any) -> list[CheckMessage]:
+    """Real money is for production, and the key should not travel in the clear there."""
+    live = settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+    if settings.DEVELOPMENT and live:
+        return [Warning("STRIPE_SECRET_KEY is a live key: this machine moves real money.", id="florin.W002")]
+    if not settings.DEVELOPMENT and settings.STRIPE_API_BASE.startswith("http:"):
+        return [Warning("STRIPE_API_BASE is not https: the key can be read on its way.", id="florin.W003")]
+    return []

@@ -10,11 +10,12 @@ from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from billing import jobs as billing_jobs
 from credits import jobs as credits_jobs
 from credits.jobs import Job
 from subscriptions import jobs as subscriptions_jobs
 
-JOBS: dict[str, Job] = {**credits_jobs.JOBS, **subscriptions_jobs.JOBS}
+JOBS: dict[str, Job] = {**credits_jobs.JOBS, **subscriptions_jobs.JOBS, **billing_jobs.JOBS}
 
 
 def keep_schedule(**_signal: Any) -> list[str]:

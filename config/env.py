@@ -76,6 +76,11 @@ def secret(name: str) -> str:
     return value
 
 
+def secrets(name: str) -> list[str]:
+    """Return secrets by comma, of which any may be meant while one takes the place of another."""
+    return [word for word in secret(name).split(",") if word]
+
+
 def database(name: str) -> dict[str, object]:
     """Return Django's connection settings for a postgresql:// address.
 

@@ -195,6 +195,22 @@ PORTKEY_WORKSPACE_SLUG = env.text("PORTKEY_WORKSPACE_SLUG", "")
 # How long asking may take in all, with every page and every new try.
 PORTKEY_TIMEOUT_SECONDS = env.whole("PORTKEY_TIMEOUT_SECONDS", 10, least=1, most=60)
 
+# --- Stripe: what is paid ---------------------------------------------------------------------------------------------
+# The key decides the mode: test and live never mix.
+STRIPE_SECRET_KEY = env.secret("STRIPE_SECRET_KEY")
+# By comma: while a secret is rotated, webhooks signed with either are taken.
+STRIPE_WEBHOOK_SECRET = env.secrets("STRIPE_WEBHOOK_SECRET")
+# Where customers come back to from a page to pay on that no caller named another address for.
+CHECKOUT_RETURN_URL = env.url(
+    "CHECKOUT_RETURN_URL",
+    schemes=("https", "http"),
+    default="http://127.0.0.1:8000/" if DEVELOPMENT else "https://localhost/",
+)
+# Another base address than Stripe's own, for a stand-in.
+STRIPE_API_BASE = env.optional_url("STRIPE_API_BASE", schemes=("https", "http"))
+# How long one try may take; there are up to three.
+STRIPE_TIMEOUT_SECONDS = env.whole("STRIPE_TIMEOUT_SECONDS", 20, least=1, most=80)
+
 # --- People, security, static files -----------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -242,5 +258,6 @@ LOGGING = {
         # They tell every address asked.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
     },
 }

@@ -97,6 +97,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Billing",
+                "separator": True,
+                "items": [
+                    _page("Payments", "payments", "billing.payment"),
+                    _page("Events", "webhook", "billing.providerevent"),
+                    _page("Packs", "redeem", "billing.pack"),
+                ],
+            },
+            {
                 "title": "Clock",
                 "separator": True,
                 "items": [

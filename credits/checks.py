@@ -110,7 +110,8 @@ TERMS = Check(
                   o.account_id, o.opening_sequence, t.amount, o.amount)
     FROM (SELECT account_id, opening_sequence, sum(amount) AS amount FROM credits_grant GROUP BY 1, 2) o
     LEFT JOIN credits_transaction t ON t.account_id = o.account_id AND t.sequence = o.opening_sequence
-    WHERE t.id IS NULL OR o.amount > t.amount OR (o.amount <> t.amount AND t.kind NOT IN ('refund', 'reversal'))
+    WHERE t.id IS NULL OR o.amount > t.amount
+       OR (o.amount <> t.amount AND t.kind NOT IN ('refund', 'reversal', 'clawback'))
     UNION ALL
     SELECT format('account %s: next due at %s, but something is due at %s', a.external_id, a.next_due_at, d.due)
     FROM credits_account a
@@ -138,6 +139,10 @@ OWNERS = Check(
     UNION ALL
     SELECT format('hold %s is closed and still reserves lots', id) FROM credits_hold
     WHERE status <> 'open' AND lots <> '[]'::jsonb
+    UNION ALL
+    SELECT format('freeze %s sets aside something else than its lot', id) FROM credits_hold
+    WHERE status = 'open' AND freezes_id IS NOT NULL
+      AND (lots -> 0 ->> 0 <> freezes_id::text OR jsonb_array_length(lots) > 1 OR captured <> 0)
     """,
 )
 TRANSFERS = Check(
@@ -198,7 +203,7 @@ REFUNDS = Check(
     """
     SELECT format('transaction %s of %s: %s given back', p.id, p.amount, sum(c.amount))
     FROM credits_transaction c JOIN credits_transaction p ON p.id = c.parent_id
-    WHERE c.kind IN ('refund', 'reversal') AND p.kind <> 'refund'
+    WHERE c.kind IN ('refund', 'reversal', 'clawback') AND p.kind <> 'refund'
       AND NOT EXISTS (SELECT 1 FROM credits_transaction r WHERE r.parent_id = c.id AND r.kind = 'reversal')
     GROUP BY p.id, p.amount, p.debt
     -- What was owed counts as taken, and what is forgiven as given back.

@@ -139,6 +139,12 @@ class HoldClosed(Refusal):
     code, title = "hold_closed", "The hold is no longer open."
 
 
+class HoldIsFreeze(Refusal):
+    """The hold freezes a lot whose payment is disputed: it ends with the dispute, and nobody can use it."""
+
+    code, title = "hold_is_freeze", "The hold freezes a disputed lot."
+
+
 class CaptureExceedsHold(Refusal):
     status, code, title = 422, "capture_exceeds_hold", "The capture is larger than what is left of the hold."
 

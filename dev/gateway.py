@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 from . import processes
@@ -15,9 +16,13 @@ def gateway_port(state: Path, taken: int) -> int | None:
     """
     if os.environ.get("PORTKEY_URL"):
         return None
-    file = state / "portkey-port"
+    return kept_port(state / "portkey-port", {taken})
+
+
+def kept_port(file: Path, taken: Collection[int]) -> int:
+    """Return the loopback port that `file` remembers, or another from now on where that is in use or `taken`."""
     port = int(remembered(file, lambda: str(processes.free_port())))
-    if port == taken or not processes.port_is_free(port):
+    while port in taken or not processes.port_is_free(port):
         port = processes.free_port()
         write_private(file, str(port))
     return port

@@ -18,6 +18,7 @@ from pathlib import Path
 from . import processes
 from .children import Child, Children, Interrupts, Stopped
 from .gateway import gateway_port, gateway_settings
+from .payments import stripe_port, stripe_settings, stripe_stand_in
 from .servers import own_servers, revive, servers
 from .state import PROJECT, DevError, development, remembered, state_folder
 
@@ -48,8 +49,18 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
-def programs(port: int, portkey: int | None) -> list[Child]:
-    """Return what runs, in the order it starts: first a stand-in for the AI gateway, where it has a port."""
+def stand_ins(port: int, portkey: int | None, stripe: int | None) -> list[Child]:
+    """Return the stand-ins for what the service calls, those that have a port."""
+    ours = []
+    if portkey is not None:
+        ours.append(Child("portkey", [sys.executable, "-m", "tests.fakes.portkey", "--port", str(portkey)]))
+    if stripe is not None:
+        ours.append(stripe_stand_in(state_folder(), stripe, f"http://{HOST}:{port}"))
+    return ours
+
+
+def programs(port: int) -> list[Child]:
+    """Return what runs, in the order it starts."""
     celery = [sys.executable, "-m", "celery", "-A", "config"]
     web = [
         sys.executable,
@@ -70,10 +81,7 @@ def programs(port: int, portkey: int | None) -> list[Child]:
     # Nobody to talk to but this one worker: mingle and gossip only delay the start.
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
     beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--scheduler", SCHEDULER]
-    ours = [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
-    if portkey is not None:
-        ours.insert(0, Child("portkey", [sys.executable, "-m", "tests.fakes.portkey", "--port", str(portkey)]))
-    return ours
+    return [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
 
 
 def demo() -> dict[str, str]:
@@ -127,17 +135,28 @@ def _run(port: int, interrupts: Interrupts) -> None:
     say("Servers: " + (", ".join(server.title for server in own.values()) or "those of the environment"))
     with servers(say, own) as addresses:
         portkey = gateway_port(state, port)
-        environment = {**development(), **demo(), **os.environ, **addresses, **gateway_settings(state, portkey)}
+        stripe = stripe_port(state, {port, *([portkey] if portkey is not None else [])})
+        environment = {**development(), **demo(), **os.environ, **addresses}
+        environment |= {**gateway_settings(state, portkey), **stripe_settings(state, stripe)}
         children = Children(state, environment, say)
         try:
-            for step, command in (("Migrations", "migrate"), ("Demo data", "load_demo"), ("Plans", "load_plans")):
+            # First, because demo data may be put together with them.
+            for child in stand_ins(port, portkey, stripe):
+                children.add(child)
+            _wait_for_ports([each for each in (portkey, stripe) if each is not None], children, interrupts)
+            for step, command in (
+                ("Migrations", "migrate"),
+                ("Demo data", "load_demo"),
+                ("Plans", "load_plans"),
+                ("Packs", "load_packs"),
+            ):
                 say(step)
                 children.run(command, [sys.executable, "manage.py", command], interrupts)
-            say("Web, worker and beat" + (", and a stand-in for the AI gateway" if portkey is not None else ""))
-            for child in programs(port, portkey):
+            say("Web, worker and beat")
+            for child in programs(port):
                 children.add(child)
             _wait_for_health(port, children, interrupts)
-            say(_welcome(port, environment))
+            say(_welcome(port, stripe, environment))
             while True:
                 interrupts.pause(LOOK_SECONDS)
                 children.look_after()
@@ -147,6 +166,15 @@ def _run(port: int, interrupts: Interrupts) -> None:
             raise
         finally:
             children.stop(interrupts)
+
+
+def _wait_for_ports(ports: list[int], children: Children, interrupts: Interrupts) -> None:
+    def listening() -> bool:
+        children.look_after()
+        return not any(processes.port_is_free(port) for port in ports)
+
+    if not processes.wait_until(listening, HEALTH_SECONDS, interrupts.pause):
+        raise DevError(f"The stand-ins for the AI gateway and Stripe did not start: see {state_folder() / 'logs'}.")
 
 
 def _wait_for_health(port: int, children: Children, interrupts: Interrupts) -> None:
@@ -175,16 +203,18 @@ def _answer(port: int) -> str:
         connection.close()
 
 
-def _welcome(port: int, environment: Mapping[str, str]) -> str:
+def _welcome(port: int, stripe: int | None, environment: Mapping[str, str]) -> str:
     address = f"http://{HOST}:{port}"
     logs = os.path.relpath(state_folder() / "logs", PROJECT)
+    pay = f"""
+  Payments   http://{HOST}:{stripe}/dashboard      a stand-in for Stripe""" * (stripe is not None)
     return f"""
 Florin is running.
 
   Admin      {address}/admin/      user demo, password {environment["FLORIN_DEMO_PASSWORD"]}
   API docs   {address}/api/docs/
   API key    {environment["FLORIN_DEMO_API_KEY"]}
-             curl -H "Authorization: Bearer {environment["FLORIN_DEMO_API_KEY"]}" {address}/api/v1/accounts
+             curl -H "Authorization: Bearer {environment["FLORIN_DEMO_API_KEY"]}" {address}/api/v1/accounts{pay}
   Logs       {logs}/
   Stop       Ctrl-C
 """

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from credits.plan import Owner
-from subscriptions.models import PlanVersion
+from credits.services.once import Once, keep
+from subscriptions.models import PlanVersion, Subscription
+
+T = TypeVar("T")
 
 
 class Provider(Protocol):
@@ -20,6 +24,19 @@ class Provider(Protocol):
         """
 
 
+class Collector(Provider, Protocol):
+    """A provider that keeps subscriptions itself: changes are made there, and here as it then says."""
+
+    def change(self, *, subscription: Subscription, version: PlanVersion) -> None:
+        """Move a subscription to a version now, and collect what that costs."""
+
+    def cancel(self, *, subscription: Subscription, at_period_end: bool) -> None:
+        """End a subscription with its period, or now."""
+
+    def resume(self, *, subscription: Subscription) -> None:
+        """Take a cancellation back."""
+
+
 class ManualProvider:
     """Nobody collects: whoever asks is put on the plan, and staff see to the payment."""
 
@@ -31,6 +48,7 @@ class ManualProvider:
 
 
 _providers: dict[str, Provider] = {}
+_collectors: dict[str, Collector] = {}
 _chosen = ""
 
 
@@ -40,6 +58,30 @@ def register(provider: Provider, *, chosen: bool = False) -> None:
     _providers[provider.name] = provider
     if chosen:
         _chosen = provider.name
+
+
+def register_collector(collector: Collector, *, chosen: bool) -> None:
+    """Make a provider known that keeps subscriptions itself."""
+    register(collector, chosen=chosen)
+    _collectors[collector.name] = collector
+
+
+def collector_of(subscription: Subscription) -> Collector | None:
+    """Return the provider that keeps a subscription, or None where it is kept here."""
+    return _collectors.get(subscription.provider)
+
+
+def through(once: Once | None, act: Callable[[], T]) -> T:
+    """Do something at a provider's, outside of transactions, once for a request's key: then the answer is kept."""
+    if once is not None:
+        once.check(once.find())
+    result = act()
+    return keep(once=once, act=lambda: result)
+
+
+def choose(name: str) -> None:
+    """Let new subscriptions go to a provider that is known."""
+    register(_providers[name], chosen=True)
 
 
 def chosen() -> Provider:

@@ -19,6 +19,12 @@ class PlanNotOffered(Refusal):
     code, title = "plan_not_offered", "The plan is not offered."
 
 
+class PaymentDue(Refusal):
+    """It is paid for first: ``checkout_url`` says where. The plan follows the payment by itself."""
+
+    status, code, title, stored = 402, "payment_due", "A payment is due first.", False
+
+
 class AlreadySubscribed(Refusal):
     """An account has one subscription. Upgrade or downgrade that one."""
 

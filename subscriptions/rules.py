@@ -63,6 +63,8 @@ class State:
     next_terms: Terms | None = None
     paused_at: datetime | None = None
     ended_at: datetime | None = None
+    # Until when a provider was paid. Credits come for no later time; None where nobody counts.
+    paid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ class Step:
     """What a change makes of a subscription.
 
     ``credits`` are granted at once. ``month`` are the month's figures from now on, where they differ from what the
-    standing order says. ``first`` is what a standing order that begins anew brings in its first month.
+    standing order says. ``first`` is what a standing order that begins anew brings in its first month; ``order_from``
+    the number of the first period of one that begins anew without counting months from the step.
     """
 
     verb: str
@@ -98,6 +101,7 @@ class Step:
     credits: Decimal = ZERO
     month: Month | None = None
     first: Decimal | None = None
+    order_from: int | None = None
     figures: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -123,7 +127,7 @@ def subscribe(
         state = State(Status.TRIALING, terms, begins, zone, at, begins, trial_ends_at=begins)
     else:
         state = State(Status.ACTIVE, terms, at, zone, at, boundary(at, terms.months, ZoneInfo(zone)))
-    return _begun(Step(Verb.SUBSCRIBE, at, None, state), covered)
+    return begun(Step(Verb.SUBSCRIBE, at, None, state), covered)
 
 
 def months_begin(terms: Terms, at: datetime, *, trial: bool) -> datetime:
@@ -141,7 +145,7 @@ def upgrade(state: State, month: Month | None, to: Terms, at: datetime, *, earli
         raise refusals.SamePlan(f"The subscription is on {to.plan} already.")
     if to.rank < state.terms.rank or to.is_default:
         raise refusals.NotAnUpgrade(f"{to.plan} ranks below {state.terms.plan}: downgrade to it.")
-    return _change_now(Verb.UPGRADE, state, month, to, at, earlier)
+    return change_now(Verb.UPGRADE, state, month, to, at, earlier)
 
 
 def downgrade(
@@ -156,7 +160,7 @@ def downgrade(
     if to.is_default:
         return cancel(state, at, at_period_end=not at_once)
     if at_once:
-        return _change_now(Verb.DOWNGRADE, state, month, to, at, earlier)
+        return change_now(Verb.DOWNGRADE, state, month, to, at, earlier)
     return schedule(state, to, at)
 
 
@@ -173,7 +177,7 @@ def cancel(state: State, at: datetime, *, at_period_end: bool) -> Step:
     if at_period_end and state.period_end > at:
         after = replace(state, cancel_at_period_end=True, next_terms=None)
         return Step(Verb.CANCEL, at, state, after, figures={"ends_at": after.period_end.isoformat()})
-    return Step(Verb.CANCEL, at, state, _ended(state, at))
+    return Step(Verb.CANCEL, at, state, ended(state, at))
 
 
 def resume(state: State, at: datetime) -> Step:
@@ -212,7 +216,7 @@ def mark_past_due(state: State, at: datetime) -> Step:
     if state.status != Status.ACTIVE:
         raise refusals.NotNow("Only of an active subscription can a payment be due.")
     if not state.terms.grace_days:
-        return Step(Verb.PAST_DUE, at, state, _ended(state, at))
+        return Step(Verb.PAST_DUE, at, state, ended(state, at))
     ends = at + timedelta(days=state.terms.grace_days)
     after = replace(state, status=Status.PAST_DUE, past_due_at=at, grace_ends_at=ends)
     return Step(Verb.PAST_DUE, at, state, after, figures={"grace_ends_at": ends.isoformat()})
@@ -248,7 +252,7 @@ def settle(state: State, at: datetime) -> list[Step]:
 
 def _fallen_due(state: State, at: datetime) -> Step:
     if state.cancel_at_period_end or at == state.grace_ends_at:
-        return Step(Verb.END, at, state, _ended(state, at))
+        return Step(Verb.END, at, state, ended(state, at))
     # A change that was scheduled waits while a payment is due: it holds from the period that follows the payment.
     to = state.terms if state.status == Status.PAST_DUE else state.next_terms or state.terms
     changed = to is not state.terms
@@ -290,7 +294,7 @@ def price_difference(before: Terms, after: Terms) -> int | None:
     return after.price_minor - before.price_minor
 
 
-def _change_now(verb: str, state: State, month: Month | None, to: Terms, at: datetime, earlier: Earlier) -> Step:
+def change_now(verb: str, state: State, month: Month | None, to: Terms, at: datetime, earlier: Earlier) -> Step:
     """Change the plan at once.
 
     What the account is entitled to for the running month changes by the difference of the two plans for the time that
@@ -298,7 +302,7 @@ def _change_now(verb: str, state: State, month: Month | None, to: Terms, at: dat
     """
     after = replace(state, terms=to, next_terms=None, cancel_at_period_end=False)
     if state.status == Status.TRIALING and to.trial_days:
-        return _begun(Step(verb, at, state, after), unused(*earlier, state.anchor) if earlier else ZERO)
+        return begun(Step(verb, at, state, after), unused(*earlier, state.anchor) if earlier else ZERO)
     if state.status == Status.TRIALING:
         return _restart(verb, state, to, at, unused(*earlier, at) if earlier else ZERO)
     if to.months != state.terms.months:
@@ -333,10 +337,10 @@ def _restart(verb: str, state: State, to: Terms, at: datetime, covered: Decimal)
         cancel_at_period_end=False,
         paused_at=None,
     )
-    return _begun(Step(verb, at, state, after), covered)
+    return begun(Step(verb, at, state, after), covered)
 
 
-def _begun(step: Step, covered: Decimal) -> Step:
+def begun(step: Step, covered: Decimal) -> Step:
     """Return a step that begins months of credits, with what its first month brings."""
     terms, anchor = step.state.terms, step.state.anchor
     first = _up(terms.monthly - covered, terms.step)
@@ -346,7 +350,8 @@ def _begun(step: Step, covered: Decimal) -> Step:
     return replace(step, first=first, month=month, figures=figures)
 
 
-def _ended(state: State, at: datetime) -> State:
+def ended(state: State, at: datetime) -> State:
+    """Return a state as it is once it has ended."""
     return replace(
         state,
         status=Status.CANCELED,

@@ -22,17 +22,19 @@ from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 
 from billing.providers import portkey as provider
+from billing.providers import stripe as payments
 from credits.models import Account, Scope
 from credits.services import keys
 from tests.books import Books, audit, snapshot
 from tests.factories import make_account
 from tests.fakes.portkey import FakePortkey
+from tests.fakes.stripe import FakeStripe
 from tests.processes import ROOT, environment
 
 # With what refers to them.
 TABLES = (
     "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, credits_clockoffset,"
-    " credits_taskrun, subscriptions_plan"
+    " credits_taskrun, subscriptions_plan, billing_pack, billing_providerevent"
 )
 
 
@@ -153,6 +155,23 @@ def portkey(settings: Any) -> Iterator[FakePortkey]:
 def gateway_settings(fake: FakePortkey) -> dict[str, str]:
     """Return what points the service at a gateway."""
     return {"PORTKEY_URL": fake.url, "PORTKEY_API_KEY": fake.key, "PORTKEY_WORKSPACE_SLUG": fake.workspace}
+
+
+@pytest.fixture
+def fake_stripe(settings: Any) -> Iterator[FakeStripe]:
+    """The Stripe account that the service asks. What it has to tell waits in ``deliveries``."""
+    with FakeStripe() as fake:
+        for name, value in stripe_settings(fake).items():
+            setattr(settings, name, value)
+        settings.STRIPE_WEBHOOK_SECRET = [fake.secret]
+        payments.forget()
+        yield fake
+        payments.forget()
+
+
+def stripe_settings(fake: FakeStripe) -> dict[str, str]:
+    """Return what points the service at a Stripe account: settings, or the environment of a process."""
+    return {"STRIPE_API_BASE": fake.url, "STRIPE_SECRET_KEY": fake.key, "STRIPE_WEBHOOK_SECRET": fake.secret}
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ def pytest_load_initial_conftests() -> None:
     os.environ["DATABASE_URL"] = address._replace(path=f"/florin_{os.getpid()}").geturl()
     os.environ["ENVIRONMENT"] = "development"
     os.environ["SECRET_KEY"] = "only-for-tests"
-    # Whatever gateway the developer's own environment names, tests never ask it.
-    for name in ("PORTKEY_URL", "PORTKEY_API_KEY", "PORTKEY_WORKSPACE_SLUG", "PORTKEY_TIMEOUT_SECONDS"):
-        os.environ.pop(name, None)
+    # Whatever gateway or account the developer's own environment names, tests never ask it.
+    for name in [each for each in os.environ if each.startswith(("PORTKEY_", "STRIPE_"))]:
+        os.environ.pop(name)
     os.environ["TEST_CLOCK"] = "false"
     # A database of its own number, so that a running `make run` keeps its rate limits and tasks.
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/9"

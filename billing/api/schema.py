@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 FAILED = "502"
-DESCRIPTION = "The AI gateway is not to be had or gives no sense; nothing was charged."
+DESCRIPTIONS = {
+    "Dialect D": "The AI gateway is not to be had or gives no sense; nothing was charged.",
+    "Buying": "The payment provider is not to be had; the same request again is done once.",
+}
+ASKS = {"post"}
 
 
 def add_gateway_answers(result: dict[str, Any], generator: Any, **kwargs: Any) -> dict[str, Any]:
-    """Add to the operations that ask the gateway that it may fail. A spectacular post-processing hook."""
+    """Add to the operations that ask somebody outside that this may fail. A spectacular post-processing hook."""
     body = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for operations in result["paths"].values():
-        for operation in operations.values():
-            if "Dialect D" in operation.get("tags", ()):
-                operation["responses"].setdefault(FAILED, {"description": DESCRIPTION, "content": body})
+        for verb, operation in operations.items():
+            said = DESCRIPTIONS.get(next(iter(operation.get("tags", ())), ""))
+            if said and verb in ASKS:
+                operation["responses"].setdefault(FAILED, {"description": said, "content": body})
     return result

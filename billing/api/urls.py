@@ -5,9 +5,21 @@ from __future__ import annotations
 from django.urls import include, path
 
 from billing.api.dialects.tokens import TokenUsageViewSet
+from billing.api.views import CheckoutViewSet, PackViewSet, PaymentViewSet, PortalViewSet
+from billing.webhooks import receive
 from credits.api.urls import Router
 
 dialect_d = Router()
 dialect_d.register("", TokenUsageViewSet, basename="tokens")
 
-urlpatterns = [path("api/v1/", include(dialect_d.urls))]
+router = Router()
+router.register("packs", PackViewSet, basename="pack")
+router.register("checkout", CheckoutViewSet, basename="checkout")
+router.register("portal", PortalViewSet, basename="portal")
+router.register("payments", PaymentViewSet, basename="payment")
+
+urlpatterns = [
+    path("api/v1/", include(router.urls)),
+    path("webhooks/stripe", receive),
+    path("api/v1/", include(dialect_d.urls)),
+]

@@ -10,6 +10,7 @@ from credits.amounts import say
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField, QuantityField
+from credits.models.grants import Grant
 from credits.models.memo import MemoFields
 from credits.models.prices import Price
 
@@ -43,6 +44,14 @@ class Hold(MemoFields):
     quantity = QuantityField(default=0, help_text="How many uses it stands for.")
     captured_quantity = QuantityField(default=0, help_text="How many of them have been charged.")
     usage = models.JSONField(default=dict, help_text="The worst case that was priced: quantity, model, tokens.")
+    freezes = models.ForeignKey(
+        Grant,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="freezes",
+        db_index=False,
+        help_text="The lot that is frozen by it while the payment for it is disputed. No caller can use or release it.",
+    )
     expires_at = models.DateTimeField(help_text="When it times out unless captured or released before.")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -63,6 +72,9 @@ class Hold(MemoFields):
             models.CheckConstraint(
                 name="hold_closed",
                 condition=Q(status="open", closed_at__isnull=True) | (~Q(status="open") & Q(closed_at__isnull=False)),
+            ),
+            models.UniqueConstraint(
+                name="hold_one_freeze", fields=["freezes"], condition=Q(status="open", freezes__isnull=False)
             ),
             models.UniqueConstraint(
                 name="hold_reference",

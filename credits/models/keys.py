@@ -15,6 +15,7 @@ class Scope(models.TextChoices):
     PRICES_WRITE = "prices:write", "Add features and prices"
     QUOTAS_WRITE = "quotas:write", "Set, override and reset quotas"
     SUBSCRIPTIONS_WRITE = "subscriptions:write", "Subscribe, change plans, cancel and resume"
+    BILLING_WRITE = "billing:write", "Open pages to pay on, and the customer portal"
     ACCOUNTS_WRITE = "accounts:write", "Open, change, freeze and close accounts"
 
 

@@ -3,6 +3,7 @@
 Single requests and batches make the same plans with the same functions, so they cannot disagree.
 """
 
+from credits.plan.clawback import lot_of, take_back
 from credits.plan.credit import GOODWILL, ON_TERMS, LotTerms, add, adjust, transfer
 from credits.plan.pricing import PriceBook, Tariff, Usage
 from credits.plan.settle import expire_lots, settle
@@ -35,11 +36,13 @@ __all__ = [
     "extend",
     "hold",
     "hold_for_use",
+    "lot_of",
     "refund",
     "release",
     "reverse",
     "settle",
     "spend",
+    "take_back",
     "transfer",
     "use",
 ]

@@ -164,7 +164,7 @@ def reserved(sheet: Sheet, quota: QuotaCount) -> Decimal:
     """Return what open holds stand to take of a quota."""
     total = ZERO
     for held in sheet.holds.values():
-        if held.status == "open" and quota.feature in {"", held.memo.feature}:
+        if held.status == "open" and held.freezes is None and quota.feature in {"", held.memo.feature}:
             uses = held.charge.quantity - held.captured_quantity
             total += held.remaining if quota.measure == Measure.CREDITS else uses
     return total

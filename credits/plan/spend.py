@@ -256,14 +256,16 @@ def time_out(sheet: Sheet, held: Reservation, memo: Memo) -> None:
 
 
 def check_open(held: Reservation) -> None:
-    """Refuse to use a hold that has ended."""
+    """Refuse to use a hold that has ended, or that nobody placed: a freeze ends with its dispute."""
+    if held.freezes is not None:
+        raise refusals.HoldIsFreeze("It freezes a lot whose payment is disputed.", hold_id=held.id)
     if held.status != "open":
         raise refusals.HoldClosed(f"The hold was {held.status.replace('_', ' ')} before.", hold_id=held.id,
                                   hold_status=held.status)  # fmt: skip
 
 
 def _charge(sheet: Sheet, held: Reservation, amount: Decimal, memo: Memo, charge: Charge) -> Movement:
-    draws = [(lot_id, -part) for lot_id, part in _unreserve(sheet, held, amount)]
+    draws = [(lot_id, -part) for lot_id, part in unreserve(sheet, held, amount)]
     for lot_id, part in draws:
         sheet.change_lot(sheet.lots_by_id[lot_id], remaining=part)
     sheet.held -= amount
@@ -278,7 +280,7 @@ def _charge(sheet: Sheet, held: Reservation, amount: Decimal, memo: Memo, charge
 def _close(sheet: Sheet, held: Reservation, status: str) -> None:
     freed = held.remaining
     sheet.held -= freed
-    _unreserve(sheet, held, freed)
+    unreserve(sheet, held, freed)
     held.status = status
     held.closed_at = sheet.at
     held.changed = sheet.touched = True
@@ -287,7 +289,7 @@ def _close(sheet: Sheet, held: Reservation, status: str) -> None:
     collect_debt(sheet, list(sheet.lots), Memo(SYSTEM), most=freed, moment=moment)
 
 
-def _unreserve(sheet: Sheet, held: Reservation, amount: Decimal) -> Draws:
+def unreserve(sheet: Sheet, held: Reservation, amount: Decimal) -> Draws:
     """Free the hold's reservations up to an amount, first reserved first. Returns what was freed of each lot."""
     freed: Draws = []
     kept: Draws = []

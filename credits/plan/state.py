@@ -126,6 +126,8 @@ class Reservation:
     closed_at: datetime | None = None
     charge: Charge = ONE_USE
     captured_quantity: Decimal = ZERO
+    # The lot that it freezes, where it is no hold of a caller's but a freeze.
+    freezes: UUID | None = None
     is_new: bool = False
     changed: bool = False
 
@@ -170,6 +172,12 @@ class Posted:
     reversed: bool = False
     # Whether the movement that this one refunds was reversed.
     parent_reversed: bool = False
+    # What clawbacks have taken back of it in all, that is owed of it too; what they took from which lot.
+    clawed: Decimal = ZERO
+    clawed_owed: Decimal = ZERO
+    clawed_by_lot: dict[UUID, Decimal] = field(default_factory=dict)
+    # What of its lot expired.
+    expired: Decimal = ZERO
 
 
 @dataclass(slots=True)

@@ -85,6 +85,10 @@ def reverse(
         return earlier, None
     if original.kind in FINAL:
         raise refusals.NotReversible(f"A {original.kind} is final.", kind=original.kind)
+    if posted.clawed:
+        raise refusals.NotReversible(
+            f"{say(posted.clawed)} of it were clawed back with the payment.", kind=original.kind
+        )
     if posted.reversed or (original.kind in SPENDS and posted.given_back == -original.amount):
         raise refusals.AlreadyReversed("The movement was reversed or refunded in full before.")
     if posted.parent_reversed:

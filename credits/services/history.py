@@ -59,6 +59,7 @@ def load_posted(sheets: dict[UUID, Sheet], ids: Iterable[UUID]) -> dict[UUID, Po
         spent.quantity_back += refund.quantity
         for lot_id, part in draws_of(refund.draws):
             spent.by_lot[lot_id] = spent.by_lot.get(lot_id, ZERO) + part
+    _load_clawbacks(found)
     drawn: dict[UUID, set[UUID]] = {}
     for posted in found.values():
         account = posted.movement.owner.account
@@ -79,6 +80,25 @@ def _mark_orphaned_refunds(found: Iterable[Posted]) -> None:
     gone = set(reversals.values_list("parent_id", flat=True))
     for posted in refunds:
         posted.parent_reversed = posted.movement.parent_id in gone
+
+
+def _load_clawbacks(found: dict[UUID, Posted]) -> None:
+    """Put on movements what clawbacks took back of them and have not given back since."""
+    for row in Transaction.objects.filter(parent__in=found, kind=TransactionKind.CLAWBACK):
+        bought = found[row.parent_id]  # type: ignore[index]  # the filter on parent leaves no None
+        bought.clawed += row.debt - row.amount
+        bought.clawed_owed += row.debt
+        for lot_id, part in draws_of(row.draws):
+            bought.clawed_by_lot[lot_id] = bought.clawed_by_lot.get(lot_id, ZERO) - part
+
+
+def load_expired(bought: Posted, lot: UUID, sheet: Sheet) -> None:
+    """Put on a movement what expired of the lot that it opened, posted or planned."""
+    planned = (row for row in sheet.movements if row.kind == TransactionKind.EXPIRY)
+    bought.expired -= sum((row.amount for row in planned if row.draws[0][0] == lot), ZERO)
+    rows = Transaction.objects.filter(account_id=bought.movement.owner.account, kind=TransactionKind.EXPIRY)
+    for amount in rows.filter(draws__contains=[[str(lot)]]).values_list("amount", flat=True):
+        bought.expired -= amount
 
 
 def load_references(sheets: dict[UUID, Sheet], used: Iterable[tuple[UUID, Memo]]) -> None:
@@ -111,7 +131,7 @@ def reservation_of(row: Hold, owner: Owner) -> Reservation:
     return Reservation(
         row.pk, owner, row.amount, row.captured, row.status, draws_of(row.lots), row.abandonment_charge,
         row.expires_at, memo_of(row), row.created_at, row.closed_at, Charge(row.quantity, row.price_id, row.usage),
-        row.captured_quantity,
+        row.captured_quantity, row.freezes_id,
     )  # fmt: skip
 
 

@@ -87,6 +87,7 @@ NEW_HOLD = {
     "quantity": "numeric",
     "captured_quantity": "numeric",
     "usage": "jsonb",
+    "freezes_id": "uuid",
     "expires_at": "timestamptz",
     "created_at": "timestamptz",
     "closed_at": "timestamptz",
@@ -324,6 +325,7 @@ def _new_hold(held: Reservation, sheet: Sheet) -> Row:
         "price_id": held.charge.price,
         "quantity": held.charge.quantity,
         "usage": held.charge.usage,
+        "freezes_id": held.freezes,
         "created_at": held.created_at,
         **_memo(held.memo),
     }

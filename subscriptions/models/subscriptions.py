@@ -89,6 +89,9 @@ class Subscription(models.Model):
         db_index=False,
         help_text="The standing order that takes over with the next period.",
     )
+    paid_until = models.DateTimeField(
+        null=True, help_text="Until when its provider was paid: credits come for no later time. Empty: nobody counts."
+    )
     paused_at = models.DateTimeField(null=True, help_text="Since when it is paused.")
     ended_at = models.DateTimeField(null=True, help_text="When it ended.")
     next_due_at = models.DateTimeField(null=True, help_text="When time changes it next.")

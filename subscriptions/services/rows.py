@@ -62,6 +62,7 @@ def state_of(row: Subscription) -> State:
         next_terms=terms_of(row.next_version) if row.next_version else None,
         paused_at=row.paused_at,
         ended_at=row.ended_at,
+        paid_until=row.paid_until,
     )
 
 
@@ -79,6 +80,7 @@ def put_state(row: Subscription, state: State) -> None:
     row.next_version_id = state.next_terms.version if state.next_terms else None
     row.paused_at = state.paused_at
     row.ended_at = state.ended_at
+    row.paid_until = state.paid_until
     row.next_due_at = rules.due_at(state)
 
 
@@ -91,6 +93,11 @@ def current_version(plan: str) -> PlanVersion:
     if version is None or not found.active:
         raise refusals.PlanNotOffered(f"{found.code} is not offered.")
     return version
+
+
+def version_row(version: int) -> PlanVersion:
+    """Return a version, with its plan."""
+    return PlanVersion.objects.select_related("plan").get(pk=version)
 
 
 def check_unit(version: PlanVersion, unit: str) -> None:

@@ -110,6 +110,9 @@ def _arrange_orders(row: Subscription, step: Step, at: datetime) -> None:
     elif step.first is not None:
         _stop(row.allotment, at)
         row.allotment = _start(row, state, state.terms, 0, at, first=step.first)
+    elif step.order_from is not None:
+        _stop(row.allotment, at)
+        row.allotment = _start(row, state, state.terms, step.order_from, at)
     elif before is not None and before.terms != state.terms:
         _stop(row.allotment, at)
         number = number_at(state.anchor, at, ZoneInfo(state.zone)) + 1
@@ -128,6 +131,8 @@ def _arrange_orders(row: Subscription, step: Step, at: datetime) -> None:
 
 
 def _order_ends_at(state: State) -> datetime | None:
+    if state.paid_until is not None:
+        return min(filter(None, (state.paid_until, state.paused_at)))
     if state.status in {Status.PAUSED, Status.PAST_DUE}:
         return state.paused_at or state.past_due_at
     return state.period_end if state.cancel_at_period_end or state.next_terms else None
@@ -148,6 +153,7 @@ def _start(
         first_period=number,
         priority=PLAN_PRIORITY,
         rollover_cap=terms.rollover_cap,
+        ends_at=None if state.paid_until is None else _order_ends_at(state),
     )
     return start_allotment(account=row.account_id, order=order, at=at)
 

@@ -7,6 +7,7 @@ tier, ACTIVE, and its ``id`` is null, as is that of every user without a subscri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
@@ -31,9 +32,10 @@ from credits.services.locks import read_with_holds
 from subscriptions import providers, queries
 from subscriptions.api.views.subscriptions import cause
 from subscriptions.models import Plan, Status, Subscription
+from subscriptions.providers import collector_of, through
 from subscriptions.rules import State
 from subscriptions.services.by_account import cancel_of, go_to_plan
-from subscriptions.services.rows import state_of
+from subscriptions.services.rows import current_version, live_row, state_of, whole_rows
 
 STATUSES = ["ACTIVE", "CANCELED", "PAST_DUE"]
 SUBSCRIPTION = {
@@ -117,6 +119,11 @@ class NextAppSubscriptionViewSet(ApiViewSet):
         owner, tier = _owner(user_id), asked["tier"]
         if not Plan.objects.filter(pk=tier).exists():
             raise InvalidField("tier", f"There is no tier {tier}.")
+        kept = _kept_elsewhere(owner)
+        if kept is not None:
+            act = _at_provider(kept, tier)
+            return perform(request, lambda once: through(once, act), lambda row: _said(owner, row, state_of(row)),
+                           status=200)  # fmt: skip
         pay = _checkout_url(owner, tier)
         if pay is not None:
             return Response(_now(owner) | {"checkout_url": pay})
@@ -140,6 +147,11 @@ class NextAppSubscriptionViewSet(ApiViewSet):
         """With its period, or at once. A user without a subscription is a 404."""
         asked = CANCEL.read(request.data)
         owner = _owner(user_id)
+        kept = _kept_elsewhere(owner)
+        if kept is not None:
+            act = _ended_at_provider(kept, at_period_end=asked["at_period_end"])
+            return perform(request, lambda once: through(once, act), lambda row: _said(owner, row, state_of(row)),
+                           status=200)  # fmt: skip
         return perform(
             request,
             lambda once: cancel_of(
@@ -174,6 +186,39 @@ class NextAppSubscriptionViewSet(ApiViewSet):
 def _owner(user_id: str) -> Owner:
     """Return a user's account. Raises ValidationError for an id that none could have."""
     return Owner(PATH_ID.read("user_id", user_id), UNIT)
+
+
+def _kept_elsewhere(owner: Owner) -> Subscription | None:
+    """Return a user's subscription where a provider keeps it."""
+    row = live_row(owner.account)
+    return row if row is not None and collector_of(row) is not None else None
+
+
+def _at_provider(row: Subscription, tier: str) -> Callable[[], Subscription]:
+    """Return what brings a subscription to a tier at the provider's: to the default one with its period."""
+    version = current_version(tier)
+    if version.plan.is_default:
+        return _ended_at_provider(row, at_period_end=True)
+
+    def act() -> Subscription:
+        collector = collector_of(row)
+        if collector is not None and version.plan_id == row.plan_version.plan_id:
+            collector.resume(subscription=row)
+        elif collector is not None:
+            collector.change(subscription=row, version=version)
+        return whole_rows().get(pk=row.pk)
+
+    return act
+
+
+def _ended_at_provider(row: Subscription, *, at_period_end: bool) -> Callable[[], Subscription]:
+    def act() -> Subscription:
+        collector = collector_of(row)
+        if collector is not None:
+            collector.cancel(subscription=row, at_period_end=at_period_end)
+        return whole_rows().get(pk=row.pk)
+
+    return act
 
 
 def _checkout_url(owner: Owner, tier: str) -> str | None:

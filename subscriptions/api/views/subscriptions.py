@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from credits.api.schema import describe
 from credits.api.views.base import ApiViewSet
 from credits.models import Scope, Unit
 from credits.plan import Owner
-from subscriptions import queries, refusals
+from credits.services.locks import read_account
+from subscriptions import providers, queries, refusals
 from subscriptions.api import examples
 from subscriptions.api.requests import (
     CancelRequest,
@@ -90,9 +92,17 @@ class SubscriptionViewSet(ApiViewSet):
         writes=True,
     )
     def create(self, request: Request) -> HttpResponse:
-        """From now on. An account has one subscription; an account that does not exist is a 404."""
+        """From now on. An account has one subscription; an account that does not exist is a 404.
+
+        Where it is paid for first: 402 `payment_due`, and `checkout_url` says where.
+        """
         asked = SUBSCRIBE.read(request.data)
-        owner = Owner(asked["account"], current_version(asked["plan"]).unit_id)
+        version = current_version(asked["plan"])
+        owner = Owner(asked["account"], version.unit_id)
+        read_account(owner.account)
+        pay = None if version.plan.is_default else providers.chosen().checkout_url(owner=owner, version=version)
+        if pay is not None:
+            raise refusals.PaymentDue("It begins once it is paid for.", checkout_url=pay)
         return perform(
             request,
             lambda once: subscriptions.subscribe(
@@ -218,7 +228,12 @@ class SubscriptionViewSet(ApiViewSet):
         return Response(print_preview(asked["verb"], preview))
 
     def change(self, request: Request, pk: str, asked: Mapping[str, Any], service: Any, **how: Any) -> HttpResponse:
-        """Do a verb, and answer with the subscription."""
+        """Do a verb, and answer with the subscription: at the provider's, where one keeps it."""
+        row = whole_rows().filter(pk=subscription_id(pk)).first()
+        collector = providers.collector_of(row) if row else None
+        if row is not None and collector is not None:
+            act = _at(collector, row, service, how)
+            return perform(request, lambda once: providers.through(once, act), _stored, status=200)
         return perform(
             request,
             lambda once: service(once=once, subscription=subscription_id(pk), cause=cause(request, asked), **how),
@@ -242,3 +257,27 @@ def subscription_id(text: Any) -> UUID:
 
 def _stored(row: Subscription) -> dict[str, Any]:
     return print_subscription(row, state_of(row))
+
+
+def _at(
+    collector: providers.Collector, row: Subscription, service: Any, how: Mapping[str, Any]
+) -> Callable[[], Subscription]:
+    """Return what does a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do."""
+    if service in {subscriptions.upgrade, subscriptions.downgrade}:
+        at_once = service is subscriptions.upgrade or how["at_once"]
+        if not at_once:
+            raise refusals.NotNow("Who collects its payments changes it at once, or not at all.")
+        version = current_version(how["plan"])
+        does = partial(collector.change, subscription=row, version=version)
+    elif service is subscriptions.cancel:
+        does = partial(collector.cancel, subscription=row, at_period_end=how["at_period_end"])
+    elif service is subscriptions.resume:
+        does = partial(collector.resume, subscription=row)
+    else:
+        raise refusals.NotNow("Who collects its payments pauses it, in the provider's dashboard.")
+
+    def act() -> Subscription:
+        does()
+        return whole_rows().get(pk=row.pk)
+
+    return act

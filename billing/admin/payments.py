@@ -1,0 +1,90 @@
+"""Payments, with what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from billing.models import Dispute, Payment, Refund
+from credits.admin import show
+from credits.admin.lists import Bounded, OfAccount
+from credits.admin.policies import ReadOnly
+from credits.models import Account, Transaction
+
+COLOURS = {"succeeded": "success", "processing": "info", "canceled": "default"}
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Every payment, newest first, as the provider told it last."""
+
+    list_display = ("when", "owner", "paid", "state", "for_what", "back")
+    list_display_links = ("when",)
+    list_select_related = ("account", "checkout", "invoice")
+    list_before_template = "admin/credits/of_account.html"
+    list_filter = (OfAccount, "under_dispute")
+    ordering = ("-occurred_at", "-id")
+    fields = (
+        "provider_id", "owner", "paid", "state", "for_what", "back", "refund_list", "dispute_list", "brought",
+        "claimed", "charge_reference", "failure", "receipt_url", "livemode", "occurred_at", "updated_at",
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> tuple[str, ...]:
+        return self.fields
+
+    @admin.display(description="When (UTC)")
+    def when(self, row: Payment) -> str:
+        return show.moment(row.occurred_at)
+
+    @admin.display(description="Account")
+    def owner(self, row: Payment) -> SafeString:
+        return show.link(Account, row.account_id, row.account.external_id)
+
+    @admin.display(description="Paid")
+    def paid(self, row: Payment) -> str:
+        return _money(row.amount_minor, row.currency)
+
+    @admin.display(description="Status")
+    def state(self, row: Payment) -> SafeString:
+        if row.under_dispute:
+            return show.badge("Under dispute", "danger")
+        return show.badge(row.status.replace("_", " ").capitalize(), COLOURS.get(row.status, "warning"))
+
+    @admin.display(description="For")
+    def for_what(self, row: Payment) -> str:
+        if row.checkout is not None:
+            return f"Pack {row.checkout.pack_id}"
+        return f"Invoice {row.invoice.number}" if row.invoice else show.EMPTY
+
+    @admin.display(description="Went back")
+    def back(self, row: Payment) -> str:
+        gone = row.refunded_minor + row.disputed_minor
+        return _money(gone, row.currency) if gone else show.EMPTY
+
+    @admin.display(description="Brought")
+    def brought(self, row: Payment) -> SafeString | str:
+        if row.movement_id is None:
+            return show.EMPTY
+        return show.link(Transaction, row.movement_id, "the movement")
+
+    @admin.display(description="Refunds")
+    def refund_list(self, row: Payment) -> SafeString | str:
+        return _lines(row.refunds.all())
+
+    @admin.display(description="Disputes")
+    def dispute_list(self, row: Payment) -> SafeString | str:
+        return _lines(row.disputes.all())
+
+
+def _money(minor: int, currency: str) -> str:
+    return f"{minor / 100:,.2f} {currency}"
+
+
+def _lines(rows: Iterable[Refund | Dispute]) -> SafeString | str:
+    said = ((_money(row.amount_minor, row.currency), row.status, row.provider_id) for row in rows)
+    return format_html_join("", "{} {} ({})<br>", said) or show.EMPTY

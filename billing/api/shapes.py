@@ -1,0 +1,111 @@
+"""What answers about buying look like: functions that print, serializers that describe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.models import Checkout, CheckoutKind, CheckoutStatus, Pack, Payment
+from credits.amounts import number
+from credits.api.shapes import AmountOut
+
+
+def print_pack(pack: Pack) -> dict[str, Any]:
+    """Return a pack."""
+    return {
+        "code": pack.pk,
+        "name": pack.name,
+        "unit": pack.unit_id,
+        "credits": number(pack.credits),
+        "price_minor": pack.price_minor,
+        "currency": pack.currency,
+        "expires_after_days": pack.expires_after_days,
+    }
+
+
+def print_checkout(checkout: Checkout) -> dict[str, Any]:
+    """Return a checkout."""
+    return {
+        "id": checkout.pk,
+        "account": checkout.account.external_id,
+        "kind": checkout.kind,
+        "pack": checkout.pack_id,
+        "plan": checkout.plan_version.plan_id if checkout.plan_version else None,
+        "credits": number(checkout.credits),
+        "amount_minor": checkout.amount_minor,
+        "currency": checkout.currency,
+        "status": checkout.status,
+        "url": checkout.url,
+        "created_at": checkout.created_at,
+    }
+
+
+def print_payment(payment: Payment) -> dict[str, Any]:
+    """Return a payment, which was fetched with its account, checkout, invoice and movement."""
+    invoice, checkout = payment.invoice, payment.checkout
+    return {
+        "id": payment.provider_id,
+        "account": payment.account.external_id,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+        "status": payment.status,
+        "refunded_minor": payment.refunded_minor,
+        "disputed_minor": payment.disputed_minor,
+        "under_dispute": payment.under_dispute,
+        "pack": checkout.pack_id if checkout else None,
+        "invoice_number": invoice.number if invoice else None,
+        "invoice_url": (invoice.hosted_url or None) if invoice else None,
+        "receipt_url": payment.receipt_url or None,
+        "credits": number(payment.movement.amount) if payment.movement else None,
+        "transaction_id": payment.movement_id,
+        "credits_taken_back": number(payment.claimed),
+        "created_at": payment.occurred_at,
+    }
+
+
+class PackOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    unit = serializers.CharField()
+    credits = AmountOut()
+    price_minor = serializers.IntegerField(help_text="In minor units (cents).")
+    currency = serializers.CharField()
+    expires_after_days = serializers.IntegerField(allow_null=True)
+
+
+class CheckoutOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    account = serializers.CharField()
+    kind = serializers.ChoiceField(CheckoutKind.choices)
+    pack = serializers.CharField(allow_null=True)
+    plan = serializers.CharField(allow_null=True)
+    credits = AmountOut(help_text="What a pack brings once it is paid.")
+    amount_minor = serializers.IntegerField()
+    currency = serializers.CharField()
+    status = serializers.ChoiceField(CheckoutStatus.choices)
+    url = serializers.CharField(help_text="Where to pay. No credit moves before.")
+    created_at = serializers.DateTimeField()
+
+
+class PortalOut(serializers.Serializer[Any]):
+    url = serializers.CharField(help_text="Cards, invoices, cancelling: at the payment provider's.")
+
+
+class PaymentOut(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="The provider's.")
+    account = serializers.CharField()
+    amount_minor = serializers.IntegerField()
+    currency = serializers.CharField()
+    status = serializers.CharField(help_text="In the provider's words.")
+    refunded_minor = serializers.IntegerField()
+    disputed_minor = serializers.IntegerField(help_text="What lost disputes took.")
+    under_dispute = serializers.BooleanField(help_text="Then what is left of its credits is frozen.")
+    pack = serializers.CharField(allow_null=True)
+    invoice_number = serializers.CharField(allow_null=True)
+    invoice_url = serializers.CharField(allow_null=True)
+    receipt_url = serializers.CharField(allow_null=True)
+    credits = AmountOut(allow_null=True, help_text="What it brought.")
+    transaction_id = serializers.UUIDField(allow_null=True)
+    credits_taken_back = AmountOut()
+    created_at = serializers.DateTimeField()

@@ -1,0 +1,107 @@
+"""What is sold: packs, and which of the provider's prices pays for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from billing.models import Pack, PlanPrice
+from billing.providers import stripe
+from billing.providers.stripe_objects import Price
+from subscriptions.models import PlanVersion
+from subscriptions.queries import offered_versions
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a pack brings, and for how much."""
+
+    name: str
+    credits: Decimal
+    price_minor: int
+    currency: str = "USD"
+    unit: str = "credits"
+    expires_after_days: int | None = None
+
+
+def add_pack(*, code: str, terms: Terms) -> Pack:
+    """Add a pack. It is sold once the provider has a price for it. Raises IntegrityError where there is one."""
+    return Pack.objects.create(
+        code=code,
+        name=terms.name,
+        unit_id=terms.unit,
+        credits=terms.credits,
+        price_minor=terms.price_minor,
+        currency=terms.currency,
+        expires_after_days=terms.expires_after_days,
+        created_at=timezone.now(),
+    )
+
+
+def publish_catalogue() -> int:
+    """Give every pack, and the newest version of every plan that costs something, a price at the provider's.
+
+    A price that stands there under our name is taken. Returns how many were missing here. Raises StripeFailure.
+    """
+    there = {price.lookup_key: price for price in stripe.client().prices() if price.active and price.lookup_key}
+    done = 0
+    for pack in Pack.objects.filter(active=True, price_reference=""):
+        price = there.get(pack_key(pack)) or _made(pack_key(pack), pack.name, pack.currency, pack.price_minor)
+        pack.price_reference = price.id
+        pack.save(update_fields=["price_reference"])
+        done += 1
+    for version in _paid_versions().filter(provider_price__isnull=True):
+        key = version_key(version)
+        price = there.get(key) or _made(
+            key, version.plan.name, version.currency, version.price_minor, interval=version.interval
+        )
+        PlanPrice.objects.create(plan_version=version, price_reference=price.id, created_at=timezone.now())
+        done += 1
+    return done
+
+
+def compare_catalogue() -> list[str]:
+    """Return in words where what is sold here differs from the provider's prices. Raises StripeFailure."""
+    there = {price.id: price for price in stripe.client().prices()}
+    found = []
+    for pack in Pack.objects.filter(active=True):
+        found += _differs(f"Pack {pack.code}", there, pack.price_reference, (pack.price_minor, pack.currency, ""))
+    for version in _paid_versions().select_related("provider_price"):
+        reference = getattr(getattr(version, "provider_price", None), "price_reference", "")
+        ours = (version.price_minor, version.currency, version.interval)
+        found += _differs(f"Plan {version}", there, reference, ours)
+    return found
+
+
+def pack_key(pack: Pack) -> str:
+    """Return the name under which the provider has a pack's price."""
+    return f"florin-pack-{pack.code}-{pack.price_minor}-{pack.currency}".lower()
+
+
+def version_key(version: PlanVersion) -> str:
+    """Return the name under which the provider has the price of a plan's version."""
+    return f"florin-plan-{version.plan_id}-{version.number}-{version.price_minor}-{version.currency}".lower()
+
+
+def _paid_versions() -> QuerySet[PlanVersion]:
+    return offered_versions().filter(price_minor__gt=0)
+
+
+def _made(key: str, name: str, currency: str, amount: int, *, interval: str = "") -> Price:
+    return stripe.client().create_price(
+        name=name, lookup_key=key, currency=currency.lower(), unit_amount=amount, interval=interval,
+        metadata={"florin": key}, idempotency_key=f"price-{key}",
+    )  # fmt: skip
+
+
+def _differs(what: str, there: dict[str, Price], reference: str, ours: tuple[int, str, str]) -> list[str]:
+    price = there.get(reference)
+    if price is None:
+        return [f"{what} has no price at the provider's."]
+    theirs = (price.unit_amount, price.currency.upper(), price.interval)
+    if not price.active:
+        return [f"{what}: {reference} is no longer sold at the provider's."]
+    return [] if theirs == ours else [f"{what} costs {ours} here, {theirs} as {reference} at the provider's."]

@@ -1,0 +1,153 @@
+"""Buying: the provider's page is opened on the terms of the moment, once for a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from billing import refusals
+from billing.models import Checkout, CheckoutKind, CheckoutStatus, Pack, PlanPrice
+from billing.providers import stripe
+from billing.providers.stripe_objects import CheckoutSession
+from billing.services.customers import customer_of
+from credits import refusals as ledger
+from credits.models import Account, AccountStatus
+from credits.plan import Actor, Owner
+from credits.services.once import Once, keep
+from subscriptions.models import PlanVersion
+from subscriptions.services.rows import check_unit
+
+OVER = {"complete": CheckoutStatus.PENDING, "expired": CheckoutStatus.EXPIRED}
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Where the customer goes from the provider's page: having paid, or not."""
+
+    success_url: str
+    cancel_url: str
+
+
+def buy_pack(*, once: Once | None, owner: str, pack: str, back: Return, actor: Actor) -> Checkout:
+    """Open a page on which an owner pays for a pack, for the account in its unit. No credit moves before it is paid.
+
+    Raises UnknownAccount, AccountClosed, UnknownPack, PackNotOffered, InvalidField, StripeFailure.
+    """
+    if once is not None:
+        once.check(once.find())
+    row = Pack.objects.filter(pk=pack).first()
+    if row is None:
+        raise refusals.UnknownPack(f"There is no pack {pack}.")
+    account = _account(Owner(owner, row.unit_id))
+    if not row.active or not row.price_reference:
+        raise refusals.PackNotOffered(f"{row.code} is not sold.")
+    checkout = _row(
+        once, account, actor, kind=CheckoutKind.PACK, pack=row, credits=row.credits, amount_minor=row.price_minor,
+        currency=row.currency, expires_after_days=row.expires_after_days,
+    )  # fmt: skip
+    if not checkout.url:
+        _opened(checkout, _pack_page(checkout, account, row, back))
+    return keep(once=once, act=lambda: checkout)
+
+
+def buy_plan(
+    *, once: Once | None, owner: Owner, version: PlanVersion, back: Return, actor: Actor, trial: bool = False
+) -> Checkout:
+    """Open a page on which an account pays for a plan. It is subscribed once that is done.
+
+    Raises UnknownAccount, AccountClosed, PlanHasNoPrice, InvalidField, StripeFailure.
+    """
+    if once is not None:
+        once.check(once.find())
+    account = _account(owner)
+    check_unit(version, account.unit_id)
+    price = PlanPrice.objects.filter(plan_version=version).first()
+    if price is None:
+        raise refusals.PlanHasNoPrice(f"{version} cannot be paid for: the provider has no price for it.")
+    checkout = _row(
+        once, account, actor, kind=CheckoutKind.PLAN, plan_version=version, trial=trial,
+        amount_minor=version.price_minor, currency=version.currency,
+    )  # fmt: skip
+    if not checkout.url:
+        _opened(checkout, _plan_page(checkout, account, price, back, trial_days=version.trial_days if trial else 0))
+    return keep(once=once, act=lambda: checkout)
+
+
+def update_checkout(told: CheckoutSession) -> Checkout | None:
+    """Note what the provider says of a page, if it is one of ours. Whether it is paid, its payment tells."""
+    named = told.metadata.get("checkout")
+    checkout = Checkout.objects.select_for_update(no_key=True).filter(pk=named).first() if named else None
+    if checkout is None:
+        return None
+    if told.status == "complete" and told.payment_status != "unpaid":
+        set_status(checkout, CheckoutStatus.PAID)
+    elif checkout.status == CheckoutStatus.OPEN:
+        set_status(checkout, OVER.get(told.status, CheckoutStatus.OPEN))
+    return checkout
+
+
+def set_status(checkout: Checkout, status: CheckoutStatus) -> None:
+    """Set a checkout's status. Once paid it stays so: what became of the money is the payment's to say."""
+    if checkout.status not in {CheckoutStatus.PAID, status}:
+        checkout.status, checkout.updated_at = status, timezone.now()
+        checkout.save(update_fields=["status", "updated_at"])
+
+
+def _account(owner: Owner) -> Account:
+    account = Account.objects.filter(pk=owner.account).first()
+    if account is None:
+        raise ledger.UnknownAccount("There is no such account.")
+    if account.status == AccountStatus.CLOSED:
+        raise ledger.AccountClosed("The account is closed.")
+    return account
+
+
+@transaction.atomic
+def _row(once: Once | None, account: Account, actor: Actor, **terms: Any) -> Checkout:
+    """Return the checkout of a request: the one it made before it was cut off, or a new one."""
+    now = timezone.now()
+    key = f"{once.owner}:{once.key}" if once is not None else ""
+    made = Checkout(
+        id=uuid7(), account=account, livemode=stripe.client().livemode, request_key=key, actor_name=actor.name,
+        created_at=now, updated_at=now, **terms,
+    )  # fmt: skip
+    Checkout.objects.bulk_create([made], ignore_conflicts=True)
+    return Checkout.objects.get(request_key=key) if key else Checkout.objects.get(pk=made.pk)
+
+
+def _pack_page(checkout: Checkout, account: Account, pack: Pack, back: Return) -> CheckoutSession:
+    return stripe.client().checkout_pack(
+        customer=customer_of(account).provider_id,
+        price=pack.price_reference,
+        success_url=back.success_url,
+        cancel_url=back.cancel_url,
+        reference=account.external_id[:200],
+        metadata={"checkout": str(checkout.pk), "account": str(account.pk)},
+        idempotency_key=f"checkout-{checkout.pk}",
+        save_card=True,
+    )
+
+
+def _plan_page(
+    checkout: Checkout, account: Account, price: PlanPrice, back: Return, *, trial_days: int
+) -> CheckoutSession:
+    return stripe.client().checkout_plan(
+        customer=customer_of(account).provider_id,
+        price=price.price_reference,
+        success_url=back.success_url,
+        cancel_url=back.cancel_url,
+        reference=account.external_id[:200],
+        metadata={"checkout": str(checkout.pk), "account": str(account.pk)},
+        idempotency_key=f"checkout-{checkout.pk}",
+        trial_days=trial_days,
+    )
+
+
+@transaction.atomic
+def _opened(checkout: Checkout, page: CheckoutSession) -> None:
+    checkout.provider_id, checkout.url, checkout.updated_at = page.id, page.url, timezone.now()
+    checkout.save(update_fields=["provider_id", "url", "updated_at"])

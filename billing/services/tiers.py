@@ -1,0 +1,190 @@
+"""Subscriptions as the payment provider keeps them, put into our words; and the invoices that pay for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from billing import refusals
+from billing.models import Checkout, CheckoutStatus, Invoice, Payment, PlanPrice
+from billing.providers import stripe
+from billing.providers import stripe_objects as told
+from billing.services.checkouts import set_status
+from billing.services.customers import account_of_customer
+from billing.services.inbox import wake
+from credits.models import Allotment, Transaction
+from credits.plan import SYSTEM
+from subscriptions.following import Told
+from subscriptions.models import PlanVersion, Status, Subscription
+from subscriptions.periods import number_at
+from subscriptions.services.following import follow_provider
+from subscriptions.services.rows import terms_of
+from subscriptions.services.writing import Cause
+
+PROVIDER = "stripe"
+BY_PROVIDER = Cause(SYSTEM, "As the payment provider says")
+# What the provider's states mean here. One that is incomplete has not begun: its first payment is under way.
+STATUSES = {
+    "trialing": Status.TRIALING,
+    "active": Status.ACTIVE,
+    "past_due": Status.PAST_DUE,
+    "paused": Status.PAUSED,
+    "unpaid": Status.CANCELED,
+    "canceled": Status.CANCELED,
+    "incomplete_expired": Status.CANCELED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A subscription, and of its invoices those that an event is about and the latest."""
+
+    subscription: told.Subscription
+    invoices: tuple[told.Invoice, ...]
+
+
+def look_up_subscription(subscription: str, *invoices: str) -> Facts:
+    """Ask the provider for a subscription, its latest invoice and others that are named. Raises StripeFailure."""
+    client = stripe.client()
+    found = client.subscription(subscription)
+    wanted = dict.fromkeys(each for each in (found.latest_invoice, *invoices) if each)
+    return Facts(found, tuple(client.invoice(each) for each in wanted))
+
+
+def record_subscription(facts: Facts) -> Subscription | None:
+    """Keep the invoices, and let the account's subscription be what the provider says: plan, status, period, credits.
+
+    Called in a transaction. Raises NotOurs, ParentUnknown where no plan is sold at its price yet, and what
+    ``follow_provider`` raises.
+    """
+    subscription = facts.subscription
+    account = _account_of(subscription)
+    for invoice in facts.invoices:
+        _keep_invoice(account, invoice)
+    if subscription.status not in STATUSES:
+        return None
+    row = follow_provider(
+        account=account,
+        provider=PROVIDER,
+        reference=subscription.id,
+        told=_told(subscription),
+        cause=BY_PROVIDER,
+    )
+    _close_checkout(subscription)
+    for invoice in facts.invoices:
+        _keep_payments(account, invoice)
+    return row
+
+
+def movement_of_invoice(invoice: Invoice) -> UUID | None:
+    """Return the movement that brought the credits of an invoice's period, if it has come."""
+    row = Subscription.objects.filter(provider=PROVIDER, provider_reference=invoice.subscription_reference).first()
+    if row is None or invoice.period_starts_at is None:
+        return None
+    orders = Allotment.objects.filter(account_id=row.account_id, source=f"subscription:{row.pk}").order_by("-id")
+    for order in orders:
+        number = number_at(order.anchor, invoice.period_starts_at, ZoneInfo(order.time_zone))
+        brought = Transaction.objects.filter(
+            account_id=row.account_id, reference_type="allotment", reference_id=f"{order.pk}:{number}"
+        )
+        found: UUID | None = brought.values_list("pk", flat=True).first()
+        if found is not None:
+            return found
+    return None
+
+
+def _account_of(subscription: told.Subscription) -> UUID:
+    """Return whose subscription it is: its customer's. Raises NotOurs."""
+    account = account_of_customer(subscription.customer, livemode=subscription.livemode)
+    if account is None:
+        raise refusals.NotOurs("It is no customer's of ours.")
+    return account
+
+
+def _told(subscription: told.Subscription) -> Told:
+    version = version_of_price(subscription.price)
+    paid = Invoice.objects.filter(
+        subscription_reference=subscription.id, status="paid", period_ends_at__isnull=False
+    ).order_by("-period_ends_at")
+    last = paid.first()
+    return Told(
+        status=STATUSES[subscription.status],
+        terms=terms_of(version),
+        anchor=subscription.anchor,
+        period_start=subscription.current_period_start,
+        period_end=subscription.current_period_end,
+        trial_ends_at=subscription.trial_end,
+        ends_with_period=subscription.ending,
+        paid_from=last.period_starts_at if last else None,
+        paid_until=last.period_ends_at if last else None,
+        ended_at=subscription.ended_at,
+    )
+
+
+def version_of_price(price: str) -> PlanVersion:
+    """Return the version of a plan that a price pays for. Raises ParentUnknown."""
+    found = PlanPrice.objects.filter(price_reference=price).select_related("plan_version__plan").first()
+    if found is None:
+        raise refusals.ParentUnknown(f"No plan is sold at {price}: say which, and it is tried again.")
+    return found.plan_version
+
+
+def _keep_invoice(account: UUID, invoice: told.Invoice) -> None:
+    lines = [line for line in invoice.lines if not line.proration and line.subscription]
+    line = max(lines, key=lambda each: each.period_end, default=None)
+    facts = {
+        "amount_minor": max(invoice.total, 0),
+        "status": invoice.status,
+        "occurred_at": invoice.created,
+        "updated_at": timezone.now(),
+        "number": invoice.number,
+        "billing_reason": invoice.billing_reason,
+        "paid_minor": invoice.amount_paid,
+        "period_starts_at": line.period_start if line else None,
+        "period_ends_at": line.period_end if line else None,
+        "price_reference": line.price if line else "",
+        "hosted_url": invoice.hosted_invoice_url,
+    }
+    Invoice.objects.update_or_create(
+        provider_id=invoice.id,
+        defaults=facts,
+        create_defaults={
+            **facts,
+            "account_id": account,
+            "livemode": invoice.livemode,
+            "currency": invoice.currency.upper(),
+            "subscription_reference": invoice.subscription,
+        },
+    )
+
+
+def _keep_payments(account: UUID, invoice: told.Invoice) -> None:
+    """Note the payments of an invoice; what became of each is told under its own name, which may have been waiting."""
+    row = Invoice.objects.get(provider_id=invoice.id)
+    for intent in invoice.payment_intents:
+        _, new = Payment.objects.get_or_create(
+            provider_id=intent,
+            defaults={
+                "account_id": account,
+                "invoice": row,
+                "amount_minor": invoice.amount_paid,
+                "currency": row.currency,
+                "status": "succeeded",
+                "livemode": invoice.livemode,
+                "occurred_at": invoice.paid_at or invoice.created,
+                "updated_at": timezone.now(),
+                "movement_id": movement_of_invoice(row),
+            },
+        )
+        if new:
+            wake(intent)
+
+
+def _close_checkout(subscription: told.Subscription) -> None:
+    named = subscription.metadata.get("checkout")
+    checkout = Checkout.objects.filter(pk=named).first() if named else None
+    if checkout is not None:
+        set_status(checkout, CheckoutStatus.PAID)

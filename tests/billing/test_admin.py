@@ -1,0 +1,57 @@
+"""The desk: what is sold, what was paid, what the provider told, and the button that really runs an event again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from billing.models import Payment, ProviderEvent
+from credits.models import Account
+from tests.billing.shop import Shop, standing
+
+
+@pytest.fixture
+def desk(shop: Shop) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("carol"))
+    return client
+
+
+@pytest.fixture
+def refunded(shop: Shop, bob: Account) -> Shop:
+    shop.fake.refund(shop.charge(shop.buy(bob)), 100)
+    shop.deliver()
+    return shop
+
+
+@pytest.mark.parametrize("page", ["payment", "providerevent", "pack"])
+def test_every_page_opens(desk: Client, refunded: Shop, page: str) -> None:
+    assert desk.get(f"/admin/billing/{page}/").status_code == 200
+    assert desk.get(f"/admin/billing/{page}/?q=pi_x").status_code == 200
+
+
+def test_a_payment_tells_what_went_back(desk: Client, refunded: Shop) -> None:
+    page = desk.get(f"/admin/billing/payment/{Payment.objects.get().pk}/change/").content.decode()
+
+    assert "1.00 USD" in page
+    assert "Pack small" in page
+
+
+def test_replay_really_runs_an_event_again(desk: Client, shop: Shop, bob: Account) -> None:
+    shop.buy(bob)
+    paid: dict[str, Any] = next(each for each in shop.news() if each["type"] == "payment_intent.succeeded")
+    shop.knock(paid)
+    ProviderEvent.objects.update(state="failed", next_try_at=None, error="RuntimeError")
+    row = ProviderEvent.objects.get()
+    assert "RuntimeError" in desk.get(f"/admin/billing/providerevent/{row.pk}/change/").content.decode()
+
+    button = f"/admin/billing/providerevent/{row.pk}/replay/"
+    assert b"Replay the event?" in desk.get(button).content
+    assert desk.post(button).status_code == 302
+    shop.work()
+
+    assert standing(bob)[0] == 100
+    assert ProviderEvent.objects.get().state == "done"

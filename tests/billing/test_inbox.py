@@ -1,0 +1,165 @@
+"""The inbox: whoever dies, whenever, each event is applied once; what cannot be applied waits and is tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from billing import handlers
+from billing.models import EventState, ProviderEvent
+from billing.providers.stripe_readers import read_event
+from billing.services import inbox, reconciliation
+from credits.models import Account, Transaction
+from tests.billing.shop import Shop, standing
+from tests.fakes.stripe import Fault
+from tests.threads import at_once
+
+
+@pytest.fixture
+def paid(shop: Shop, bob: Account) -> dict[str, Any]:
+    """The event of a payment, stored and not processed."""
+    shop.buy(bob)
+    event = next(each for each in shop.news() if each["type"] == "payment_intent.succeeded")
+    inbox.store_event(read_event(event))
+    return event
+
+
+class TestAWorkerThatDied:
+    def test_is_replaced_when_its_lease_is_over(self, shop: Shop, paid: dict[str, Any], bob: Account) -> None:
+        now = timezone.now()
+        assert inbox.claim(now=now) is not None
+        assert inbox.claim(now=now) is None
+
+        later = now + inbox.LEASE + timedelta(seconds=1)
+        inbox.process_due_events(handlers.look_up, now=later)
+
+        assert standing(bob)[0] == 100
+        assert ProviderEvent.objects.get().attempts == 2
+
+    def test_and_comes_back_can_no_longer_apply_what_it_knew(
+        self, shop: Shop, paid: dict[str, Any], bob: Account
+    ) -> None:
+        now = timezone.now()
+        slow = inbox.claim(now=now)
+        assert slow is not None
+        quick = inbox.claim(now=now + inbox.LEASE + timedelta(seconds=1))
+        assert quick is not None
+
+        inbox.process(slow, handlers.look_up)
+        assert standing(bob)[0] == 0
+        inbox.process(quick, handlers.look_up)
+
+        assert standing(bob)[0] == 100
+
+
+class TestTheProvider:
+    def test_that_is_away_is_asked_again_later(self, shop: Shop, paid: dict[str, Any], bob: Account) -> None:
+        # The SDK tries three times by itself.
+        shop.fake.api.faults.extend([Fault(), Fault(), Fault()])
+        now = timezone.now()
+
+        assert inbox.process_due_events(handlers.look_up, now=now) == 1
+        event = ProviderEvent.objects.get()
+        assert (event.state, event.next_try_at) == (EventState.RECEIVED, now + inbox.FIRST_PAUSE)
+        assert "StripeUnreachable" in event.error
+        inbox.process_due_events(handlers.look_up, now=now + inbox.FIRST_PAUSE)
+
+        assert standing(bob)[0] == 100
+        assert ProviderEvent.objects.get().error == ""
+
+
+class TestTwoOfASubject:
+    def test_are_processed_one_after_the_other(self, shop: Shop, paid: dict[str, Any]) -> None:
+        inbox.store_event(read_event({**paid, "id": "evt_other"}))
+
+        first = inbox.claim()
+
+        assert first is not None
+        assert inbox.claim() is None
+        inbox.process(first, handlers.look_up)
+        assert inbox.claim() is not None
+
+
+class TestWhatFails:
+    def test_is_given_up_after_days_and_a_replay_really_runs_it(
+        self, shop: Shop, paid: dict[str, Any], bob: Account
+    ) -> None:
+        def broken(_: ProviderEvent) -> inbox.Apply:
+            raise RuntimeError("Out of order")
+
+        inbox.process_due_events(broken, now=timezone.now() + inbox.PATIENCE + timedelta(minutes=1))
+        event = ProviderEvent.objects.get()
+        assert (event.state, event.error) == (EventState.FAILED, "RuntimeError: Out of order")
+        shop.work()
+        assert standing(bob)[0] == 0
+
+        assert inbox.replay(event)
+        shop.work()
+
+        assert standing(bob)[0] == 100
+
+    def test_halfway_leaves_nothing_behind(
+        self, shop: Shop, paid: dict[str, Any], bob: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def half(event: ProviderEvent) -> inbox.Apply:
+            apply = handlers.look_up(event)
+
+            def then_fail() -> None:
+                apply()
+                raise RuntimeError("The power went")
+
+            return then_fail
+
+        inbox.process_due_events(half, most=1)
+
+        assert not Transaction.objects.filter(account=bob).exists()
+        assert ProviderEvent.objects.get().state == EventState.RECEIVED
+
+
+class TestReconciliation:
+    def test_takes_in_what_never_came(self, shop: Shop, bob: Account) -> None:
+        shop.buy(bob)
+
+        assert reconciliation.take_in_missing() > 0
+        assert reconciliation.take_in_missing() == 0
+        shop.work()
+
+        assert standing(bob)[0] == 100
+        assert shop.unhappy() == []
+
+
+class TestAFlood:
+    def test_of_one_customer_s_webhooks_ends_in_the_same(self, shop: Shop, bob: Account) -> None:
+        """Forty packs: some 200 webhooks, all at once, processed by eight workers."""
+        for _ in range(40):
+            shop.buy(bob)
+        events = shop.news()
+        assert len(events) >= 200
+
+        parts = [events[start::16] for start in range(16)]
+        stored = at_once([partial(knock_all, shop, part) for part in parts])
+        assert stored == [{200}] * 16
+        until_done(shop)
+
+        assert standing(bob)[0] == 4000
+        assert Transaction.objects.filter(account=bob, kind="topup").count() == 40
+
+
+def knock_all(shop: Shop, events: list[dict[str, Any]]) -> set[int]:
+    return {shop.knock(event).status_code for event in events}
+
+
+def until_done(shop: Shop) -> None:
+    """Let eight workers process, with what is tried again, until nothing waits."""
+    now = timezone.now()
+    for turn in range(20):
+        later = now + timedelta(minutes=turn)
+        outcomes = at_once([lambda: inbox.process_due_events(handlers.look_up, now=later)] * 8)  # noqa: B023
+        assert [each for each in outcomes if isinstance(each, Exception)] == []
+        if not inbox.waiting():
+            break
+    assert shop.unhappy() == []
