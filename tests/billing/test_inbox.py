@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,8 +17,11 @@ from billing.models import EventState, ProviderEvent
 from billing.providers.stripe_readers import read_event
 from billing.services import inbox, reconciliation
 from credits.models import Account, Transaction
+from tests.billing.dying import POINTS
 from tests.billing.shop import Shop, standing
+from tests.conftest import stripe_settings
 from tests.fakes.stripe import Fault
+from tests.processes import ROOT, environment
 from tests.threads import at_once
 
 
@@ -163,3 +169,21 @@ def until_done(shop: Shop) -> None:
         if not inbox.waiting():
             break
     assert shop.unhappy() == []
+
+
+class TestAKill:
+    @pytest.mark.parametrize("point", POINTS)
+    def test_at_any_point_loses_nothing_and_doubles_nothing(
+        self, shop: Shop, paid: dict[str, Any], bob: Account, point: str
+    ) -> None:
+        told = {**environment(), **stripe_settings(shop.fake)}
+        command = [sys.executable, "-m", "tests.billing.dying", point]
+
+        killed = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, check=False, timeout=60)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        assert standing(bob)[0] == (100 if point == "ended" else 0)
+        inbox.process_due_events(handlers.look_up, now=timezone.now() + inbox.LEASE + timedelta(seconds=1))
+
+        assert standing(bob)[0] == 100
+        assert Transaction.objects.filter(account=bob).count() == 1
+        assert shop.unhappy() == []
