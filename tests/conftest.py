@@ -175,14 +175,16 @@ def stripe_settings(fake: FakeStripe) -> dict[str, str]:
 
 
 @pytest.fixture
-def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
-    """The web server on the test database. It asks ``portkey``."""
+def server(committed: None, portkey: FakePortkey, fake_stripe: FakeStripe) -> Iterator[str]:
+    """The web server on the test database. It asks ``portkey`` and ``fake_stripe``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
                "--no-ws", "--blocking-threads", "4", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **gateway_settings(portkey)})
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**environment(), **gateway_settings(portkey), **stripe_settings(fake_stripe)}
+    )
     base = f"http://127.0.0.1:{port}"
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:

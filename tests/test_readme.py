@@ -9,6 +9,8 @@ from pathlib import Path
 
 from django.core.management import get_commands
 
+from billing.demo import load_packs
+from billing.services.catalogue import publish_catalogue
 from credits.models import Scope
 from credits.services.keys import create_api_key
 from subscriptions.demo import load_plans
@@ -25,7 +27,9 @@ def test_the_tour_prints_what_it_says(server: str, portkey: FakePortkey) -> None
     portkey.demo = True
     _, key = create_api_key(name="tour", scopes=Scope.values)
     load_plans()
-    assert len(BLOCKS) == 7
+    load_packs()
+    publish_catalogue()
+    assert len(BLOCKS) == 8
     for block in BLOCKS:
         expected = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
         script = f"{SHELL}\n" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
