@@ -7,8 +7,8 @@ import json
 import threading
 from collections import deque
 from collections.abc import Mapping
-from email.message import Message
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 
 from . import checkout, errors, forms, invoices, routes
@@ -89,7 +89,7 @@ class Api:
             self.faults.clear()
             self._kept.clear()
 
-    def answer(self, method: str, path: str, form: str, headers: "Message[str, str]") -> Answer:
+    def answer(self, method: str, path: str, form: str, headers: Message[str, str]) -> Answer:
         """Serve a request. Raises Dropped."""
         key = headers.get("Authorization", "").removeprefix("Bearer ")
         once = headers.get("Idempotency-Key") if method == "POST" else None
