@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.fakes.stripe import FakeStripe
 
 # 31 January 2027, noon.
 START = 1_801_396_800
+NOW = datetime.fromtimestamp(START, UTC)
 DAY = 86_400
 PAY = {"mode": "payment", "success_url": "http://127.0.0.1:1/done?session={CHECKOUT_SESSION_ID}"}
 
