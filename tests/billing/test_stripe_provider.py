@@ -106,6 +106,15 @@ class TestCheckout:
         assert stripe.checkout_session(session.id).setup_intent.startswith("seti_")
         assert len(stripe.cards_of(shop.customer.id)) == 1
 
+    def test_is_found_by_its_payment(self, stripe: Stripe, fake: FakeStripe, shop: Shop) -> None:
+        session = stripe.checkout_session(fake.customer_pays(shop.session(shop.pack))["id"])
+        invoice = stripe.invoice(shop.subscribed().latest_invoice)
+
+        assert stripe.session_of(session.payment_intent) == session
+        assert stripe.session_of(invoice.payment_intents[0]) is None
+        assert stripe.invoice_of(invoice.payment_intents[0]) == invoice.id
+        assert stripe.invoice_of(session.payment_intent) == ""
+
     def test_may_be_closed(self, stripe: Stripe, shop: Shop) -> None:
         session = shop.session(shop.pack)
 
