@@ -10,7 +10,8 @@ STYLE = """
 :root{color-scheme:light}*{box-sizing:border-box}body{margin:0;background:#f6f8fa;color:#1a1f36;
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}main{max-width:1240px;margin:0 auto;
 padding:32px 20px}
-main.narrow{max-width:460px}form.wide select{width:100%}h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:32px 0 10px}
+main.narrow{max-width:460px}
+form.wide select{width:100%}h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:32px 0 10px}
 .card{background:#fff;border:1px solid #e3e8ee;border-radius:10px;padding:24px;box-shadow:0 1px 3px #0000000f}
 .total{font-size:34px;font-weight:650;margin:10px 0 18px}.mute{color:#697386}.small{font-size:13px}
 table{width:100%;border-collapse:collapse;background:#fff;border:1px solid #e3e8ee;border-radius:10px;overflow:hidden}
