@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  # Django's name for it
 
-
 # What config.settings has where nothing is said.
 UNSET_RETURN = "https://localhost/"
 
