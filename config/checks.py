@@ -7,6 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  # Django's name for it
 
+# What config.settings has where nothing is said.
+UNSET_RETURN = "https://localhost/"
+
 
 @register(Tags.compatibility)
 def holds_fit(**kwargs: Any) -> list[CheckMessage]:
@@ -79,6 +82,9 @@ def stripe_is_meant(**kwargs: Any) -> list[CheckMessage]:
     live = settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
     if settings.DEVELOPMENT and live:
         return [Warning("STRIPE_SECRET_KEY is a live key: this machine moves real money.", id="florin.W002")]
+    if not settings.DEVELOPMENT and settings.STRIPE_SECRET_KEY and settings.CHECKOUT_RETURN_URL == UNSET_RETURN:
+        hint = "Say where customers come back to from the payment page."
+        return [Warning("CHECKOUT_RETURN_URL is not set.", hint=hint, id="florin.W004")]
     if not settings.DEVELOPMENT and settings.STRIPE_API_BASE.startswith("http:"):
         return [Warning("STRIPE_API_BASE is not https: the key can be read on its way.", id="florin.W003")]
     return []

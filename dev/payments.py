@@ -16,9 +16,10 @@ WEBHOOKS = "/webhooks/stripe"
 def stripe_port(state: Path, taken: Collection[int]) -> int | None:
     """Return the stand-in's loopback port, the same each time while it is free and not `taken`.
 
-    None where the environment has a key of Stripe's: then no stand-in is needed.
+    None unless STRIPE_STAND_IN asks for one: without Stripe, plans are paid by hand. None too where the environment has
+    a key of Stripe's.
     """
-    if os.environ.get("STRIPE_SECRET_KEY"):
+    if os.environ.get("STRIPE_SECRET_KEY") or os.environ.get("STRIPE_STAND_IN") != "true":
         return None
     return kept_port(state / "stripe-port", taken)
 

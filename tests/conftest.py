@@ -176,7 +176,7 @@ def stripe_settings(fake: FakeStripe) -> dict[str, str]:
 
 @pytest.fixture
 def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
-    """The web server on the test database. It asks ``portkey``."""
+    """The web server on the test database. It asks ``portkey``; payments are by hand."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -61,7 +61,7 @@ class Stripe(SubscriptionCalls, MoneyCalls):
         metadata: Metadata,
         idempotency_key: str,
     ) -> objects.Price:
-        """Put a pack, or with an ``interval`` (month, year) a plan, into Stripe's catalogue as a product."""
+        """Put a pack, or with an ``interval`` (month, year) a plan, into Stripe's catalogue, each with its product."""
         params: Any = {"currency": currency, "unit_amount": unit_amount, "lookup_key": lookup_key, "nickname": name}
         params |= {"product_data": {"name": name}, "metadata": dict(metadata)}
         if interval:

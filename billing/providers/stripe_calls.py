@@ -40,11 +40,11 @@ class Calls:
 
     def ask(self, call: Callable[[], stripe.StripeObject]) -> dict[str, Any]:
         """Return one object, plain. Raises RuntimeError in a transaction, StripeFailure."""
-        return self._guarded(lambda: call().to_dict())
+        return self._guarded(lambda: call().to_dict(for_json=True))
 
     def rows(self, call: Callable[..., Any], *arguments: Any) -> list[dict[str, Any]]:
         """Return the rows of every page, plain, as they come. Raises as ``ask`` does."""
-        return self._guarded(lambda: [each.to_dict() for each in call(*arguments).auto_paging_iter()])
+        return self._guarded(lambda: [each.to_dict(for_json=True) for each in call(*arguments).auto_paging_iter()])
 
     def _guarded(self, call: Callable[[], T]) -> T:
         if connection.in_atomic_block:

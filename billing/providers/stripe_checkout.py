@@ -91,6 +91,12 @@ class CheckoutCalls(Calls):
         """Return a Checkout session."""
         return readers.read_session(self.ask(lambda: self.v1.checkout.sessions.retrieve(session)))
 
+    def session_of(self, intent: str) -> objects.CheckoutSession | None:
+        """Return the Checkout session that a payment was made in, if it was in one."""
+        params: Any = {"payment_intent": intent, "limit": PAGE_ROWS}
+        found = self.rows(self.v1.checkout.sessions.list, params)
+        return readers.read_session(found[0]) if found else None
+
     def expire_checkout(self, session: str) -> objects.CheckoutSession:
         """Close a Checkout page that nobody has paid on."""
         return readers.read_session(self.ask(lambda: self.v1.checkout.sessions.expire(session)))

@@ -9,6 +9,7 @@ from billing.providers import stripe_objects as objects
 from billing.providers import stripe_readers as readers
 from billing.providers.stripe_calls import PAGE_ROWS, Metadata, once
 from billing.providers.stripe_checkout import CheckoutCalls
+from billing.providers.stripe_objects import reference
 
 
 class MoneyCalls(CheckoutCalls):
@@ -20,6 +21,12 @@ class MoneyCalls(CheckoutCalls):
     def payment_intent(self, intent: str) -> objects.PaymentIntent:
         """Return a payment."""
         return readers.read_intent(self.ask(lambda: self.v1.payment_intents.retrieve(intent)))
+
+    def invoice_of(self, intent: str) -> str:
+        """Return the invoice that a payment was for, "" for none. Neither payment nor charge tells it any more."""
+        params: Any = {"payment": {"type": "payment_intent", "payment_intent": intent}, "limit": PAGE_ROWS}
+        found = self.rows(self.v1.invoice_payments.list, params)
+        return reference(found[0]["invoice"]) if found else ""
 
     def charge(self, charge: str) -> objects.Charge:
         """Return a charge: one try to collect a payment."""

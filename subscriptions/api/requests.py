@@ -27,6 +27,7 @@ class SubscribeRequest(ReasonMixin):
     account = OwnerIdField(help_text="The owner's external_id; its account in the plan's unit is meant.")
     plan = PlanCodeField(help_text="The plan's code; its newest version is meant.")
     trial = serializers.BooleanField(default=False, help_text="Begin with the plan's trial.")
+    by_hand = serializers.BooleanField(default=False, help_text="At once: somebody else sees to the payment.")
 
 
 class UpgradeRequest(ReasonMixin):

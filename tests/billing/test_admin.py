@@ -10,40 +10,40 @@ from django.test import Client
 
 from billing.models import Payment, ProviderEvent
 from credits.models import Account
-from tests.billing.shop import Shop, standing
+from tests.billing.till import Till, standing
 
 
 @pytest.fixture
-def desk(shop: Shop) -> Client:
+def desk(till: Till) -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("carol"))
     return client
 
 
 @pytest.fixture
-def refunded(shop: Shop, bob: Account) -> Shop:
-    shop.fake.refund(shop.charge(shop.buy(bob)), 100)
-    shop.deliver()
-    return shop
+def refunded(till: Till, bob: Account) -> Till:
+    till.fake.refund(till.charge(till.buy(bob)), 100)
+    till.deliver()
+    return till
 
 
 @pytest.mark.parametrize("page", ["payment", "providerevent", "pack"])
-def test_every_page_opens(desk: Client, refunded: Shop, page: str) -> None:
+def test_every_page_opens(desk: Client, refunded: Till, page: str) -> None:
     assert desk.get(f"/admin/billing/{page}/").status_code == 200
     assert desk.get(f"/admin/billing/{page}/?q=pi_x").status_code == 200
 
 
-def test_a_payment_tells_what_went_back(desk: Client, refunded: Shop) -> None:
+def test_a_payment_tells_what_went_back(desk: Client, refunded: Till) -> None:
     page = desk.get(f"/admin/billing/payment/{Payment.objects.get().pk}/change/").content.decode()
 
     assert "1.00 USD" in page
     assert "Pack small" in page
 
 
-def test_replay_really_runs_an_event_again(desk: Client, shop: Shop, bob: Account) -> None:
-    shop.buy(bob)
-    paid: dict[str, Any] = next(each for each in shop.news() if each["type"] == "payment_intent.succeeded")
-    shop.knock(paid)
+def test_replay_really_runs_an_event_again(desk: Client, till: Till, bob: Account) -> None:
+    till.buy(bob)
+    paid: dict[str, Any] = next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
+    till.knock(paid)
     ProviderEvent.objects.update(state="failed", next_try_at=None, error="RuntimeError")
     row = ProviderEvent.objects.get()
     assert "RuntimeError" in desk.get(f"/admin/billing/providerevent/{row.pk}/change/").content.decode()
@@ -51,7 +51,7 @@ def test_replay_really_runs_an_event_again(desk: Client, shop: Shop, bob: Accoun
     button = f"/admin/billing/providerevent/{row.pk}/replay/"
     assert b"Replay the event?" in desk.get(button).content
     assert desk.post(button).status_code == 302
-    shop.work()
+    till.work()
 
     assert standing(bob)[0] == 100
     assert ProviderEvent.objects.get().state == "done"

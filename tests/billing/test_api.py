@@ -11,11 +11,17 @@ from billing.models import Checkout, ProviderEvent
 from credits.models import Account
 from subscriptions import providers
 from subscriptions.models import Subscription
-from tests.billing.shop import Shop, standing
+from tests.billing.till import Till, standing
 from tests.conftest import Api
 from tests.fakes.stripe import Fault
 
 BACK = {"success_url": "https://app.example/paid", "cancel_url": "https://app.example/shop"}
+
+
+@pytest.fixture
+def api(committed: None) -> Api:
+    """A caller of Florin's API; next door the name is that of Stripe's."""
+    return Api()
 
 
 @pytest.fixture
@@ -32,35 +38,35 @@ def buy(api: Api, **asked: Any) -> Any:
 
 
 class TestAPack:
-    def test_is_listed_bought_and_told_of(self, shop: Shop, bob: Account, api: Api) -> None:
+    def test_is_listed_bought_and_told_of(self, till: Till, bob: Account, api: Api) -> None:
         assert [each["code"] for each in api.get("/api/v1/packs").json()["results"]] == ["small", "large"]
 
         page = buy(api, pack="small")
         assert page.status_code == 201
-        assert page.json()["url"].startswith(shop.fake.url)
-        shop.fake.customer_pays(Checkout.objects.get().provider_id)
-        shop.deliver()
+        assert page.json()["url"].startswith(till.fake.url)
+        till.fake.customer_pays(Checkout.objects.get().provider_id)
+        till.deliver()
 
         paid = api.get("/api/v1/payments?account=bob").json()["results"]
         assert [(each["status"], each["credits"], each["pack"]) for each in paid] == [("succeeded", 100, "small")]
         assert api.get("/api/v1/payments?account=alice").json()["results"] == []
         assert standing(bob)[0] == 100
 
-    def test_has_one_page_for_a_key(self, shop: Shop, bob: Account, api: Api) -> None:
+    def test_has_one_page_for_a_key(self, till: Till, bob: Account, api: Api) -> None:
         first, again = buy(api, pack="small"), buy(api, pack="small")
 
         assert again.content == first.content
         assert again["Idempotency-Replayed"] == "true"
-        assert Checkout.objects.count() == len(shop.fake.store.all("cs")) == 1
+        assert Checkout.objects.count() == len(till.fake.store.all("cs")) == 1
         assert buy(api, pack="large").status_code == 422
 
-    def test_that_was_cut_off_at_the_provider_s_is_found_again(self, shop: Shop, bob: Account, api: Api) -> None:
+    def test_that_was_cut_off_at_the_provider_s_is_found_again(self, till: Till, bob: Account, api: Api) -> None:
         buy(api, pack="small")
         Checkout.objects.update(url="", provider_id="")
 
         assert buy(api, pack="small", once="k").status_code == 201
 
-        assert len(shop.fake.store.all("cs")) == 1
+        assert len(till.fake.store.all("cs")) == 1
 
     @pytest.mark.parametrize(
         ("asked", "status"),
@@ -73,43 +79,43 @@ class TestAPack:
             ({"plan": "FREE"}, 409),
         ],
     )
-    def test_or_not(self, shop: Shop, bob: Account, api: Api, asked: dict[str, Any], status: int) -> None:
+    def test_or_not(self, till: Till, bob: Account, api: Api, asked: dict[str, Any], status: int) -> None:
         assert buy(api, **asked).status_code == status
 
-    def test_needs_its_scope(self, shop: Shop, bob: Account) -> None:
+    def test_needs_its_scope(self, till: Till, bob: Account) -> None:
         assert buy(Api("credits:write", name="weak"), pack="small").status_code == 403
 
-    def test_is_a_502_without_the_provider(self, shop: Shop, bob: Account, api: Api) -> None:
-        shop.fake.api.faults.extend([Fault(), Fault(), Fault()])
+    def test_is_a_502_without_the_provider(self, till: Till, bob: Account, api: Api) -> None:
+        till.fake.api.faults.extend([Fault(), Fault(), Fault()])
 
         assert buy(api, pack="small").status_code == 502
 
 
 class TestThePortal:
-    def test_is_for_who_has_bought(self, shop: Shop, bob: Account, api: Api) -> None:
+    def test_is_for_who_has_bought(self, till: Till, bob: Account, api: Api) -> None:
         asked = {"account": "bob", "return_url": "https://app.example/"}
         assert api.post("/api/v1/portal", asked).status_code == 404
-        shop.buy(bob)
+        till.buy(bob)
 
-        assert api.post("/api/v1/portal", asked).json()["url"].startswith(shop.fake.url)
+        assert api.post("/api/v1/portal", asked).json()["url"].startswith(till.fake.url)
 
 
 @pytest.mark.usefixtures("chosen")
 class TestAPlan:
-    def test_is_paid_for_first(self, shop: Shop, bob: Account, api: Api) -> None:
+    def test_is_paid_for_first(self, till: Till, bob: Account, api: Api) -> None:
         due = api.post("/api/v1/subscriptions", {"account": "bob", "plan": "PRO"})
         assert (due.status_code, due.json()["code"]) == (402, "payment_due")
         assert not Subscription.objects.exists()
 
-        shop.fake.customer_pays(Checkout.objects.get().provider_id)
+        till.fake.customer_pays(Checkout.objects.get().provider_id)
         assert due.json()["checkout_url"]
-        shop.deliver()
+        till.deliver()
 
         assert Subscription.objects.get().status == "active"
 
-    def test_is_upgraded_cancelled_and_resumed_at_the_provider_s(self, shop: Shop, bob: Account, api: Api) -> None:
-        reference = shop.subscribe(bob)
-        shop.deliver()
+    def test_is_upgraded_cancelled_and_resumed_at_the_provider_s(self, till: Till, bob: Account, api: Api) -> None:
+        reference = till.subscribe(bob)
+        till.deliver()
         row = Subscription.objects.get()
         at = f"/api/v1/subscriptions/{row.pk}"
 
@@ -118,20 +124,20 @@ class TestAPlan:
         assert (upgraded.status_code, upgraded.json()["plan"]) == (200, "PREMIUM")
         assert again.content == upgraded.content
         assert api.post(f"{at}/cancel", {}).json()["cancel_at_period_end"] is True
-        assert shop.fake.seen(reference)["cancel_at"] is not None
+        assert till.fake.seen(reference)["cancel_at"] is not None
         assert api.post(f"{at}/resume", {}).json()["cancel_at_period_end"] is False
         assert api.post(f"{at}/downgrade", {"plan": "PRO"}).status_code == 409
         before = standing(bob)
-        shop.deliver()
+        till.deliver()
 
         assert standing(bob) == before
-        assert shop.unhappy() == []
+        assert till.unhappy() == []
 
-    def test_of_dialect_e_is_paid_for_first_and_then_kept_there(self, shop: Shop, api: Api) -> None:
+    def test_of_dialect_e_is_paid_for_first_and_then_kept_there(self, till: Till, api: Api) -> None:
         asked = api.post("/api/subscriptions/user_2abc/upgrade", {"tier": "PRO"})
         assert asked.json()["tier"] == "FREE"
-        shop.fake.customer_pays(asked.json()["checkout_url"].rpartition("/")[2])
-        shop.deliver()
+        till.fake.customer_pays(asked.json()["checkout_url"].rpartition("/")[2])
+        till.deliver()
 
         now = api.get("/api/subscriptions/user_2abc").json()
         assert (now["tier"], now["stripe_subscription_id"][:4]) == ("PRO", "sub_")

@@ -9,107 +9,107 @@ from billing.models import Checkout, Customer, Pack, Payment, ProviderEvent
 from billing.providers import stripe
 from billing.services import catalogue
 from credits.models import Account, Grant, Transaction
-from tests.billing.shop import Shop, standing
+from tests.billing.till import Till, standing
 
 
 class TestAPack:
-    def test_brings_its_credits_when_it_is_paid(self, shop: Shop, bob: Account) -> None:
-        checkout = shop.buy(bob)
+    def test_brings_its_credits_when_it_is_paid(self, till: Till, bob: Account) -> None:
+        checkout = till.buy(bob)
         assert standing(bob)[0] == 0
 
-        shop.deliver()
+        till.deliver()
 
-        assert shop.unhappy() == []
+        assert till.unhappy() == []
         assert standing(bob) == (100, 0, 0)
         moved = Transaction.objects.get(account=bob)
-        assert (moved.kind, moved.reference_type, moved.reference_id) == ("topup", "payment", shop.intent(checkout))
+        assert (moved.kind, moved.reference_type, moved.reference_id) == ("topup", "payment", till.intent(checkout))
         lot = Grant.objects.get(account=bob)
         assert (lot.category, lot.paid_currency, lot.paid_minor) == ("paid", "USD", 1000)
         payment = Payment.objects.get()
         assert (payment.status, payment.movement_id, payment.amount_minor) == ("succeeded", moved.pk, 1000)
         assert Checkout.objects.get().status == "paid"
 
-    def test_keeps_the_terms_of_the_day_its_page_was_opened(self, shop: Shop, bob: Account) -> None:
-        shop.buy(bob)
+    def test_keeps_the_terms_of_the_day_its_page_was_opened(self, till: Till, bob: Account) -> None:
+        till.buy(bob)
         Pack.objects.filter(pk="small").update(credits=1)
 
-        shop.deliver()
+        till.deliver()
 
         assert standing(bob)[0] == 100
 
-    def test_expires_as_it_says(self, shop: Shop, bob: Account) -> None:
-        shop.buy(bob, "large")
+    def test_expires_as_it_says(self, till: Till, bob: Account) -> None:
+        till.buy(bob, "large")
 
-        shop.deliver()
+        till.deliver()
 
         lot = Grant.objects.get(account=bob)
         assert lot.expires_at is not None
         assert (lot.expires_at - lot.created_at).days in {364, 365}
 
-    def test_is_not_credited_before_a_slow_payment_is_through(self, shop: Shop, bob: Account) -> None:
-        checkout = shop.buy(bob, later=True)
-        shop.deliver()
+    def test_is_not_credited_before_a_slow_payment_is_through(self, till: Till, bob: Account) -> None:
+        checkout = till.buy(bob, later=True)
+        till.deliver()
         assert standing(bob)[0] == 0
         assert Checkout.objects.get().status == "pending"
 
-        shop.fake.payment_settles(checkout.provider_id)
-        shop.deliver()
+        till.fake.payment_settles(checkout.provider_id)
+        till.deliver()
 
         assert standing(bob)[0] == 100
 
-    def test_is_not_credited_when_a_slow_payment_fails(self, shop: Shop, bob: Account) -> None:
-        checkout = shop.buy(bob, later=True)
-        shop.deliver()
+    def test_is_not_credited_when_a_slow_payment_fails(self, till: Till, bob: Account) -> None:
+        checkout = till.buy(bob, later=True)
+        till.deliver()
 
-        shop.fake.payment_settles(checkout.provider_id, paid=False)
-        shop.deliver()
+        till.fake.payment_settles(checkout.provider_id, paid=False)
+        till.deliver()
 
         assert standing(bob)[0] == 0
         assert Checkout.objects.get().status == "failed"
 
-    def test_of_another_price_than_was_asked_for_waits_for_somebody_to_look(self, shop: Shop, bob: Account) -> None:
+    def test_of_another_price_than_was_asked_for_waits_for_somebody_to_look(self, till: Till, bob: Account) -> None:
         Pack.objects.filter(pk="small").update(price_minor=999)
-        shop.buy(bob)
+        till.buy(bob)
 
-        shop.deliver()
+        till.deliver()
 
         assert standing(bob)[0] == 0
-        assert {each[1] for each in shop.unhappy()} == {"received"}
+        assert {each[1] for each in till.unhappy()} == {"received"}
         assert catalogue.compare_catalogue() != []
 
-    def test_that_is_not_sold_is_refused(self, shop: Shop, bob: Account) -> None:
+    def test_that_is_not_sold_is_refused(self, till: Till, bob: Account) -> None:
         Pack.objects.filter(pk="small").update(active=False)
 
         with pytest.raises(refusals.PackNotOffered):
-            shop.open(bob)
+            till.open(bob)
 
-    def test_has_one_customer_however_often_it_is_bought(self, shop: Shop, bob: Account) -> None:
-        shop.buy(bob)
-        shop.buy(bob, "large")
+    def test_has_one_customer_however_often_it_is_bought(self, till: Till, bob: Account) -> None:
+        till.buy(bob)
+        till.buy(bob, "large")
 
         assert Customer.objects.count() == 1
-        assert len(shop.fake.store.all("cus")) == 1
+        assert len(till.fake.store.all("cus")) == 1
 
 
 class TestMoneyThatIsNotOurs:
-    def test_is_ignored(self, shop: Shop, bob: Account) -> None:
+    def test_is_ignored(self, till: Till, bob: Account) -> None:
         client = stripe.client()
         stranger = client.create_customer(account_ref="", email="", name="Somebody", idempotency_key="stranger")
-        shop.fake.save_card(stranger.id)
+        till.fake.save_card(stranger.id)
         client.charge_off_session(
             customer=stranger.id, amount=1000, currency="usd", metadata={}, idempotency_key="strange"
         )
 
-        shop.deliver()
+        till.deliver()
 
-        assert shop.unhappy() == []
+        assert till.unhappy() == []
         assert not Payment.objects.exists()
         assert "ignored" in ProviderEvent.objects.values_list("state", flat=True)
 
-    def test_of_the_other_mode_does_not_come_in(self, shop: Shop, bob: Account) -> None:
-        shop.buy(bob)
-        paid = next(each for each in shop.news() if each["type"] == "payment_intent.succeeded")
+    def test_of_the_other_mode_does_not_come_in(self, till: Till, bob: Account) -> None:
+        till.buy(bob)
+        paid = next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
 
-        assert shop.knock({**paid, "livemode": True}).status_code == 400
+        assert till.knock({**paid, "livemode": True}).status_code == 400
 
         assert not ProviderEvent.objects.exists()

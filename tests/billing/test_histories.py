@@ -20,7 +20,7 @@ from billing.models import ProviderEvent
 from billing.services import inbox, reconciliation
 from credits.models import Account, Transaction
 from subscriptions.queries import current_subscription
-from tests.billing.shop import PACKS, Shop, standing
+from tests.billing.till import PACKS, Till, standing
 from tests.factories import make_account
 
 SEEDS = range(50)
@@ -49,7 +49,7 @@ class Bought:
 class History:
     """What one customer does, at the provider's alone: nothing is told until all of it has happened."""
 
-    shop: Shop
+    till: Till
     account: Account
     dice: random.Random
     packs: list[Bought] = field(default_factory=list)
@@ -59,26 +59,26 @@ class History:
 
     def buy(self) -> None:
         code = self.dice.choice(list(PACKS))
-        checkout = self.shop.buy(self.account, code)
+        checkout = self.till.buy(self.account, code)
         terms = PACKS[code]
-        self.packs.append(Bought(self.shop.charge(checkout), terms.price_minor, int(terms.credits)))
+        self.packs.append(Bought(self.till.charge(checkout), terms.price_minor, int(terms.credits)))
 
     def fail_to_buy(self) -> None:
-        self.shop.fake.card_declines(self.shop.open(self.account).provider_id)
+        self.till.fake.card_declines(self.till.open(self.account).provider_id)
 
     def refund(self) -> None:
         able = [each for each in self.packs if each.refunded < each.minor and not each.disputed]
         if able:
             pack = self.dice.choice(able)
             amount = self.dice.randint(1, pack.minor - pack.refunded)
-            self.shop.fake.refund(pack.charge, amount)
+            self.till.fake.refund(pack.charge, amount)
             pack.refunded += amount
 
     def dispute(self) -> None:
         able = [each for each in self.packs if not each.disputed and each.refunded < each.minor]
         if able:
             pack = self.dice.choice(able)
-            pack.dispute = self.shop.fake.open_dispute(pack.charge, pack.minor - pack.refunded)["id"]
+            pack.dispute = self.till.fake.open_dispute(pack.charge, pack.minor - pack.refunded)["id"]
             pack.disputed = "open"
 
     def decide(self) -> None:
@@ -86,15 +86,15 @@ class History:
         if able:
             pack = self.dice.choice(able)
             pack.disputed = self.dice.choice(["won", "lost"])
-            self.shop.fake.close_dispute(pack.dispute, pack.disputed)
+            self.till.fake.close_dispute(pack.dispute, pack.disputed)
 
     def subscribe(self) -> None:
         if not self.reference:
-            self.reference, self.plan, self.granted = self.shop.subscribe(self.account), "PRO", 1000
+            self.reference, self.plan, self.granted = self.till.subscribe(self.account), "PRO", 1000
 
     def cancel(self) -> None:
         if self.reference and self.plan:
-            self.shop.fake.cancel(self.reference)
+            self.till.fake.cancel(self.reference)
             self.plan = ""
 
     def expected(self) -> tuple[int, int, str]:
@@ -116,15 +116,15 @@ STEPS: list[tuple[Callable[[History], None], int]] = [
 ]  # fmt: skip
 
 
-def happen(shop: Shop, account: Account, seed: int) -> tuple[History, list[dict[str, Any]]]:
+def happen(till: Till, account: Account, seed: int) -> tuple[History, list[dict[str, Any]]]:
     """Let a history happen. Returns it with everything that the provider has to tell of it."""
-    history = History(shop, account, random.Random(seed))
-    shop.news()
+    history = History(till, account, random.Random(seed))
+    till.news()
     steps, weights = zip(*STEPS, strict=True)
     history.buy()
     for step in history.dice.choices(steps, weights, k=history.dice.randint(2, 8)):
         step(history)
-    return history, shop.news()
+    return history, till.news()
 
 
 def told(events: list[dict[str, Any]], dice: random.Random) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ def told(events: list[dict[str, Any]], dice: random.Random) -> list[dict[str, An
     return copies
 
 
-def settle(shop: Shop) -> None:
+def settle(till: Till) -> None:
     """Let what is tried again be tried until nothing waits, and take in what never came."""
     reconciliation.take_in_missing()
     now = timezone.now()
@@ -142,37 +142,37 @@ def settle(shop: Shop) -> None:
         inbox.process_due_events(handlers.look_up, now=now + timedelta(minutes=turn))
         if not inbox.waiting():
             return
-    assert shop.unhappy() == []
+    assert till.unhappy() == []
 
 
 @pytest.mark.parametrize("seed", SEEDS[:6])
-def test_every_order_of_a_history_ends_as_the_oracle_reckons(shop: Shop, seed: int) -> None:
-    ends_in_every_order(shop, seed)
+def test_every_order_of_a_history_ends_as_the_oracle_reckons(till: Till, seed: int) -> None:
+    ends_in_every_order(till, seed)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_order_of_many_histories_ends_as_the_oracle_reckons(shop: Shop, seed: int) -> None:
-    ends_in_every_order(shop, seed)
+def test_every_order_of_many_histories_ends_as_the_oracle_reckons(till: Till, seed: int) -> None:
+    ends_in_every_order(till, seed)
 
 
-def ends_in_every_order(shop: Shop, seed: int) -> None:
+def ends_in_every_order(till: Till, seed: int) -> None:
     """The same history happens to one customer for each order in which it is told."""
     for order in range(ORDERS):
         account = make_account(external_id=f"customer-{seed}-{order}")
-        history, events = happen(shop, account, seed)
+        history, events = happen(till, account, seed)
         dice = random.Random(seed * 100 + order)
         news = told(events, dice)
         middle = len(news) // 2
-        shop.deliver(news[:middle])
-        shop.deliver(news[middle:])
-        settle(shop)
+        till.deliver(news[:middle])
+        till.deliver(news[middle:])
+        settle(till)
 
         assert history.found() == history.expected()
         again = Transaction.objects.filter(account=account).count()
         for event in ProviderEvent.objects.all():
             inbox.replay(event)
-        settle(shop)
+        settle(till)
 
         assert Transaction.objects.filter(account=account).count() == again
         assert history.found() == history.expected()

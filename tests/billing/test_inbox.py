@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,22 +17,25 @@ from billing.models import EventState, ProviderEvent
 from billing.providers.stripe_readers import read_event
 from billing.services import inbox, reconciliation
 from credits.models import Account, Transaction
-from tests.billing.shop import Shop, standing
+from tests.billing.dying import POINTS
+from tests.billing.till import Till, standing
+from tests.conftest import stripe_settings
 from tests.fakes.stripe import Fault
+from tests.processes import ROOT, environment
 from tests.threads import at_once
 
 
 @pytest.fixture
-def paid(shop: Shop, bob: Account) -> dict[str, Any]:
+def paid(till: Till, bob: Account) -> dict[str, Any]:
     """The event of a payment, stored and not processed."""
-    shop.buy(bob)
-    event = next(each for each in shop.news() if each["type"] == "payment_intent.succeeded")
+    till.buy(bob)
+    event = next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
     inbox.store_event(read_event(event))
     return event
 
 
 class TestAWorkerThatDied:
-    def test_is_replaced_when_its_lease_is_over(self, shop: Shop, paid: dict[str, Any], bob: Account) -> None:
+    def test_is_replaced_when_its_lease_is_over(self, till: Till, paid: dict[str, Any], bob: Account) -> None:
         now = timezone.now()
         assert inbox.claim(now=now) is not None
         assert inbox.claim(now=now) is None
@@ -41,7 +47,7 @@ class TestAWorkerThatDied:
         assert ProviderEvent.objects.get().attempts == 2
 
     def test_and_comes_back_can_no_longer_apply_what_it_knew(
-        self, shop: Shop, paid: dict[str, Any], bob: Account
+        self, till: Till, paid: dict[str, Any], bob: Account
     ) -> None:
         now = timezone.now()
         slow = inbox.claim(now=now)
@@ -57,9 +63,9 @@ class TestAWorkerThatDied:
 
 
 class TestTheProvider:
-    def test_that_is_away_is_asked_again_later(self, shop: Shop, paid: dict[str, Any], bob: Account) -> None:
+    def test_that_is_away_is_asked_again_later(self, till: Till, paid: dict[str, Any], bob: Account) -> None:
         # The SDK tries three times by itself.
-        shop.fake.api.faults.extend([Fault(), Fault(), Fault()])
+        till.fake.api.faults.extend([Fault(), Fault(), Fault()])
         now = timezone.now()
 
         assert inbox.process_due_events(handlers.look_up, now=now) == 1
@@ -73,7 +79,7 @@ class TestTheProvider:
 
 
 class TestTwoOfASubject:
-    def test_are_processed_one_after_the_other(self, shop: Shop, paid: dict[str, Any]) -> None:
+    def test_are_processed_one_after_the_other(self, till: Till, paid: dict[str, Any]) -> None:
         inbox.store_event(read_event({**paid, "id": "evt_other"}))
 
         first = inbox.claim()
@@ -86,7 +92,7 @@ class TestTwoOfASubject:
 
 class TestWhatFails:
     def test_is_given_up_after_days_and_a_replay_really_runs_it(
-        self, shop: Shop, paid: dict[str, Any], bob: Account
+        self, till: Till, paid: dict[str, Any], bob: Account
     ) -> None:
         def broken(_: ProviderEvent) -> inbox.Apply:
             raise RuntimeError("Out of order")
@@ -94,16 +100,16 @@ class TestWhatFails:
         inbox.process_due_events(broken, now=timezone.now() + inbox.PATIENCE + timedelta(minutes=1))
         event = ProviderEvent.objects.get()
         assert (event.state, event.error) == (EventState.FAILED, "RuntimeError: Out of order")
-        shop.work()
+        till.work()
         assert standing(bob)[0] == 0
 
         assert inbox.replay(event)
-        shop.work()
+        till.work()
 
         assert standing(bob)[0] == 100
 
     def test_halfway_leaves_nothing_behind(
-        self, shop: Shop, paid: dict[str, Any], bob: Account, monkeypatch: pytest.MonkeyPatch
+        self, till: Till, paid: dict[str, Any], bob: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def half(event: ProviderEvent) -> inbox.Apply:
             apply = handlers.look_up(event)
@@ -121,39 +127,39 @@ class TestWhatFails:
 
 
 class TestReconciliation:
-    def test_takes_in_what_never_came(self, shop: Shop, bob: Account) -> None:
-        shop.buy(bob)
+    def test_takes_in_what_never_came(self, till: Till, bob: Account) -> None:
+        till.buy(bob)
 
         assert reconciliation.take_in_missing() > 0
         assert reconciliation.take_in_missing() == 0
-        shop.work()
+        till.work()
 
         assert standing(bob)[0] == 100
-        assert shop.unhappy() == []
+        assert till.unhappy() == []
 
 
 class TestAFlood:
-    def test_of_one_customer_s_webhooks_ends_in_the_same(self, shop: Shop, bob: Account) -> None:
+    def test_of_one_customer_s_webhooks_ends_in_the_same(self, till: Till, bob: Account) -> None:
         """Forty packs: some 200 webhooks, all at once, processed by eight workers."""
         for _ in range(40):
-            shop.buy(bob)
-        events = shop.news()
+            till.buy(bob)
+        events = till.news()
         assert len(events) >= 200
 
         parts = [events[start::16] for start in range(16)]
-        stored = at_once([partial(knock_all, shop, part) for part in parts])
+        stored = at_once([partial(knock_all, till, part) for part in parts])
         assert stored == [{200}] * 16
-        until_done(shop)
+        until_done(till)
 
         assert standing(bob)[0] == 4000
         assert Transaction.objects.filter(account=bob, kind="topup").count() == 40
 
 
-def knock_all(shop: Shop, events: list[dict[str, Any]]) -> set[int]:
-    return {shop.knock(event).status_code for event in events}
+def knock_all(till: Till, events: list[dict[str, Any]]) -> set[int]:
+    return {till.knock(event).status_code for event in events}
 
 
-def until_done(shop: Shop) -> None:
+def until_done(till: Till) -> None:
     """Let eight workers process, with what is tried again, until nothing waits."""
     now = timezone.now()
     for turn in range(20):
@@ -162,4 +168,22 @@ def until_done(shop: Shop) -> None:
         assert [each for each in outcomes if isinstance(each, Exception)] == []
         if not inbox.waiting():
             break
-    assert shop.unhappy() == []
+    assert till.unhappy() == []
+
+
+class TestAKill:
+    @pytest.mark.parametrize("point", POINTS)
+    def test_at_any_point_loses_nothing_and_doubles_nothing(
+        self, till: Till, paid: dict[str, Any], bob: Account, point: str
+    ) -> None:
+        told = {**environment(), **stripe_settings(till.fake)}
+        command = [sys.executable, "-m", "tests.billing.dying", point]
+
+        killed = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, check=False, timeout=60)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        assert standing(bob)[0] == (100 if point == "ended" else 0)
+        inbox.process_due_events(handlers.look_up, now=timezone.now() + inbox.LEASE + timedelta(seconds=1))
+
+        assert standing(bob)[0] == 100
+        assert Transaction.objects.filter(account=bob).count() == 1
+        assert till.unhappy() == []

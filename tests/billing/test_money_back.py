@@ -4,104 +4,104 @@ from __future__ import annotations
 
 from billing.models import Dispute, Payment, Refund
 from credits.models import Account, Transaction
-from tests.billing.shop import Shop, standing
+from tests.billing.till import Till, standing
 from tests.factories import give, spend
 
 
 class TestARefund:
-    def test_in_parts_takes_back_in_proportion(self, shop: Shop, bob: Account) -> None:
-        charge = shop.charge(shop.buy(bob))
-        shop.deliver()
+    def test_in_parts_takes_back_in_proportion(self, till: Till, bob: Account) -> None:
+        charge = till.charge(till.buy(bob))
+        till.deliver()
 
-        shop.fake.refund(charge, 333)
-        shop.deliver()
+        till.fake.refund(charge, 333)
+        till.deliver()
         assert standing(bob) == (67, 0, 0)
-        shop.fake.refund(charge)
-        shop.deliver()
+        till.fake.refund(charge)
+        till.deliver()
 
         assert standing(bob) == (0, 0, 0)
-        assert shop.unhappy() == []
+        assert till.unhappy() == []
         payment = Payment.objects.get()
         assert (payment.refunded_minor, payment.claimed) == (1000, 100)
         assert sorted(Refund.objects.values_list("amount_minor", flat=True)) == [333, 667]
 
-    def test_leaves_other_lots_alone_and_owes_what_is_spent(self, shop: Shop, bob: Account) -> None:
-        charge = shop.charge(shop.buy(bob))
-        shop.deliver()
+    def test_leaves_other_lots_alone_and_owes_what_is_spent(self, till: Till, bob: Account) -> None:
+        charge = till.charge(till.buy(bob))
+        till.deliver()
         spend(bob, 60)
         give(bob, 25)
 
-        shop.fake.refund(charge)
-        shop.deliver()
+        till.fake.refund(charge)
+        till.deliver()
 
         assert standing(bob) == (25, 0, 60)
         moved = Transaction.objects.filter(account=bob, kind="clawback").first()
         assert moved is not None
         assert moved.description == "10.00 USD of 10.00 USD refunded"
 
-    def test_that_failed_gives_the_credits_again(self, shop: Shop, bob: Account) -> None:
-        charge = shop.charge(shop.buy(bob))
-        refund = shop.fake.refund(charge)
-        shop.deliver()
+    def test_that_failed_gives_the_credits_again(self, till: Till, bob: Account) -> None:
+        charge = till.charge(till.buy(bob))
+        refund = till.fake.refund(charge)
+        till.deliver()
         assert standing(bob)[0] == 0
 
-        shop.fake.fail_refund(refund["id"])
-        shop.deliver()
+        till.fake.fail_refund(refund["id"])
+        till.deliver()
 
         assert standing(bob) == (100, 0, 0)
 
-    def test_that_is_heard_of_before_the_payment_ends_in_the_same(self, shop: Shop, bob: Account) -> None:
-        shop.fake.refund(shop.charge(shop.buy(bob)), 500)
+    def test_that_is_heard_of_before_the_payment_ends_in_the_same(self, till: Till, bob: Account) -> None:
+        till.fake.refund(till.charge(till.buy(bob)), 500)
 
-        shop.deliver(reversed(shop.news()))
+        till.deliver(reversed(till.news()))
 
         assert standing(bob) == (50, 0, 0)
 
 
 class TestADispute:
-    def test_freezes_then_claws_back_when_it_is_lost(self, shop: Shop, bob: Account) -> None:
-        charge = shop.charge(shop.buy(bob))
-        shop.deliver()
+    def test_freezes_then_claws_back_when_it_is_lost(self, till: Till, bob: Account) -> None:
+        charge = till.charge(till.buy(bob))
+        till.deliver()
         spend(bob, 30)
 
-        dispute = shop.fake.open_dispute(charge)
-        shop.deliver()
+        dispute = till.fake.open_dispute(charge)
+        till.deliver()
         assert standing(bob) == (70, 70, 0)
-        shop.fake.close_dispute(dispute["id"], "lost")
-        shop.deliver()
+        till.fake.close_dispute(dispute["id"], "lost")
+        till.deliver()
 
         assert standing(bob) == (0, 0, 30)
         assert Dispute.objects.get().status == "lost"
 
-    def test_reinstates_when_it_is_won(self, shop: Shop, bob: Account) -> None:
-        charge = shop.charge(shop.buy(bob))
-        dispute = shop.fake.open_dispute(charge)
-        shop.deliver()
+    def test_reinstates_when_it_is_won(self, till: Till, bob: Account) -> None:
+        charge = till.charge(till.buy(bob))
+        dispute = till.fake.open_dispute(charge)
+        till.deliver()
         assert standing(bob) == (100, 100, 0)
 
-        shop.fake.close_dispute(dispute["id"], "won")
-        shop.deliver()
+        till.fake.close_dispute(dispute["id"], "won")
+        till.deliver()
 
         assert standing(bob) == (100, 0, 0)
 
-    def test_and_a_refund_of_one_charge_never_claw_twice(self, shop: Shop, bob: Account) -> None:
+    def test_and_a_refund_of_one_charge_never_claw_twice(self, till: Till, bob: Account) -> None:
         give(bob, 500)
-        charge = shop.charge(shop.buy(bob))
-        shop.fake.refund(charge, 400)
-        dispute = shop.fake.open_dispute(charge)
-        shop.deliver()
+        charge = till.charge(till.buy(bob))
+        till.fake.refund(charge, 400)
+        dispute = till.fake.open_dispute(charge)
+        till.deliver()
         assert standing(bob) == (560, 60, 0)
 
-        shop.fake.close_dispute(dispute["id"], "lost")
-        shop.deliver()
+        till.fake.close_dispute(dispute["id"], "lost")
+        till.deliver()
 
         assert standing(bob) == (500, 0, 0)
 
-    def test_that_is_only_an_inquiry_freezes_nothing(self, shop: Shop, bob: Account) -> None:
-        charge = shop.charge(shop.buy(bob))
+    def test_that_is_only_an_inquiry_freezes_nothing(self, till: Till, bob: Account) -> None:
+        charge = till.charge(till.buy(bob))
 
-        shop.fake.open_dispute(charge, inquiry=True)
-        shop.deliver()
+        till.fake.open_dispute(charge, inquiry=True)
+        till.deliver()
 
         assert standing(bob) == (100, 0, 0)
-        assert shop.unhappy() == []
+        assert till.unhappy() == []

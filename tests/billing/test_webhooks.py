@@ -16,16 +16,16 @@ from billing.providers.breaker import Breaker
 from billing.webhooks import MOST_BYTES
 from credits.models import Account
 from dev.processes import free_port
-from tests.billing.shop import Shop, standing
+from tests.billing.till import Till, standing
 from tests.fakes.stripe import SECRET
 
 NOW = int(time.time())
 
 
 @pytest.fixture
-def event(shop: Shop, bob: Account) -> dict[str, Any]:
-    shop.buy(bob)
-    return next(each for each in shop.news() if each["type"] == "payment_intent.succeeded")
+def event(till: Till, bob: Account) -> dict[str, Any]:
+    till.buy(bob)
+    return next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
 
 
 class TestASignature:
@@ -41,58 +41,58 @@ class TestASignature:
         ],
     )
     def test_that_is_bad_old_or_of_the_future_is_refused(
-        self, shop: Shop, event: dict[str, Any], how: dict[str, Any]
+        self, till: Till, event: dict[str, Any], how: dict[str, Any]
     ) -> None:
-        assert shop.knock(event, **how).status_code == 400
+        assert till.knock(event, **how).status_code == 400
         assert not ProviderEvent.objects.exists()
 
     def test_by_the_old_or_the_new_secret_is_good_while_they_are_rotated(
-        self, shop: Shop, event: dict[str, Any], settings: Any
+        self, till: Till, event: dict[str, Any], settings: Any
     ) -> None:
         settings.STRIPE_WEBHOOK_SECRET = ["whsec_new", SECRET]
 
-        assert shop.knock(event, secrets=[SECRET]).status_code == 200
-        assert shop.knock(event, secrets=["whsec_new"]).status_code == 200
+        assert till.knock(event, secrets=[SECRET]).status_code == 200
+        assert till.knock(event, secrets=["whsec_new"]).status_code == 200
 
         assert ProviderEvent.objects.count() == 1
 
-    def test_covers_every_byte_of_the_body(self, shop: Shop, event: dict[str, Any]) -> None:
+    def test_covers_every_byte_of_the_body(self, till: Till, event: dict[str, Any]) -> None:
         body = json.dumps(event).encode()
         header = {"header": "t=1,v1=00"}
 
-        assert shop.knock(body.replace(b"1000", b"9000"), **header).status_code == 400
+        assert till.knock(body.replace(b"1000", b"9000"), **header).status_code == 400
 
-    def test_of_something_else_is_refused(self, shop: Shop) -> None:
+    def test_of_something_else_is_refused(self, till: Till) -> None:
         for body in (b"[]", b"{}", b'{"object": "event"}', b"\xff"):
-            assert shop.knock(body).status_code == 400
+            assert till.knock(body).status_code == 400
 
 
 class TestAnEvent:
-    def test_is_stored_once(self, shop: Shop, event: dict[str, Any], bob: Account) -> None:
-        assert shop.knock(event).json() == {"received": True, "new": True}
-        assert shop.knock(event).json() == {"received": True, "new": False}
+    def test_is_stored_once(self, till: Till, event: dict[str, Any], bob: Account) -> None:
+        assert till.knock(event).json() == {"received": True, "new": True}
+        assert till.knock(event).json() == {"received": True, "new": False}
 
-        shop.work()
-        assert shop.knock(event).json()["new"] is False
-        shop.work()
+        till.work()
+        assert till.knock(event).json()["new"] is False
+        till.work()
 
         assert ProviderEvent.objects.count() == 1
         assert standing(bob)[0] == 100
 
-    def test_that_is_too_large_is_refused_unread(self, shop: Shop) -> None:
-        assert shop.knock(b"x" * (MOST_BYTES + 1)).status_code == 413
+    def test_that_is_too_large_is_refused_unread(self, till: Till) -> None:
+        assert till.knock(b"x" * (MOST_BYTES + 1)).status_code == 413
 
-    def test_comes_in_by_post(self, shop: Shop) -> None:
-        assert shop.client.get("/webhooks/stripe").status_code == 405
+    def test_comes_in_by_post(self, till: Till) -> None:
+        assert till.client.get("/webhooks/stripe").status_code == 405
 
-    def test_of_a_type_that_nobody_knows_is_kept_and_ignored(self, shop: Shop, event: dict[str, Any]) -> None:
-        shop.deliver([{**event, "id": "evt_new", "type": "coupon.created"}])
+    def test_of_a_type_that_nobody_knows_is_kept_and_ignored(self, till: Till, event: dict[str, Any]) -> None:
+        till.deliver([{**event, "id": "evt_new", "type": "coupon.created"}])
 
         assert ProviderEvent.objects.get().state == "ignored"
 
     def test_is_taken_in_while_the_broker_is_dead(
         self,
-        shop: Shop,
+        till: Till,
         event: dict[str, Any],
         bob: Account,
         monkeypatch: pytest.MonkeyPatch,
@@ -102,9 +102,9 @@ class TestAnEvent:
         monkeypatch.setattr(tasks, "broker", Breaker(OperationalError, failures=1, seconds=60))
         monkeypatch.setattr(tasks.process_inbox_now, "_get_app", lambda: dead)
 
-        assert shop.knock(event).status_code == 200
-        assert shop.knock({**event, "id": "evt_second"}).status_code == 200
-        shop.work()
+        assert till.knock(event).status_code == 200
+        assert till.knock({**event, "id": "evt_second"}).status_code == 200
+        till.work()
 
         assert caplog.text.count("No worker could be told") == 1
         assert standing(bob)[0] == 100

@@ -51,6 +51,10 @@ def test_good_values_start() -> None:
         ("PORTKEY_URL", "ftp://hunter2@portkey.example"),
         ("PORTKEY_API_KEY", "hunter2 with spaces"),
         ("PORTKEY_TIMEOUT_SECONDS", "0"),
+        ("STRIPE_SECRET_KEY", "hunter2 with spaces"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_hunter2, whsec_spaced"),
+        ("STRIPE_API_BASE", "ftp://hunter2@stripe.example"),
+        ("STRIPE_TIMEOUT_SECONDS", "81"),
         ("TEST_CLOCK", "true"),
     ],
 )
@@ -73,6 +77,12 @@ def test_flags_read_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_FLAG", "maybe")
     with pytest.raises(ImproperlyConfigured, match="SOME_FLAG"):
         env.flag("SOME_FLAG", default=True)
+
+
+def test_secrets_are_told_apart_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told, meant in [("", []), ("a", ["a"]), ("a,b", ["a", "b"]), (",a,,", ["a"])]:
+        monkeypatch.setenv("SOME_SECRETS", told)
+        assert env.secrets("SOME_SECRETS") == meant
 
 
 def test_inconsistent_settings_are_found(settings: Any) -> None:

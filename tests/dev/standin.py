@@ -26,6 +26,9 @@ if os.environ.get("STANDIN_WEB"):
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/stripe":
+        names = ("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+        return [" ".join(os.environ.get(name, "") for name in names).encode()]
     return [environ["PATH_INFO"].encode(), os.environ.get("PORTKEY_URL", "").encode()]
 """
 CELERY = """
@@ -123,6 +126,14 @@ class Project:
         shown = connection.getresponse().read().decode().removeprefix("/gateway")
         connection.close()
         return shown
+
+    def stripe(self) -> list[str]:
+        """Return the address, key and webhook secret of Stripe that the stand-in's web server was given."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("GET", "/stripe")
+        shown = connection.getresponse().read().decode()
+        connection.close()
+        return shown.split(" ")
 
     def _has(self, pid: int, name: str) -> bool:
         try:

@@ -80,12 +80,44 @@ class TestItComesUp:
         assert shown != f"http://127.0.0.1:{number}/v1/logs"
         assert shown.startswith("http://127.0.0.1:")
 
+    def test_has_a_stripe_to_try_out_that_remembers(self, project: Project) -> None:
+        given, customers, shown = [], [], ""
+        for name in ("Ada", "Bob"):
+            process = project.start("dev.run", STRIPE_STAND_IN="true", STRIPE_WEBHOOK_SECRET="of-a-real-one")
+            shown = read_until(process, LAST_LINE)
+            given.append(project.stripe())
+            address, key, _ = given[-1]
+            with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}) as client:
+                client.post("/v1/customers", data={"name": name})
+                customers.append([each["name"] for each in client.get("/v1/customers").json()["data"]])
+                dashboard = client.get("/dashboard").text
+            finish(process, signal.SIGINT)
+
+        assert given[0] == given[1]
+        assert (given[0][1][:8], given[0][2][:6]) == ("sk_test_", "whsec_")
+        assert customers == [["Ada"], ["Bob", "Ada"]]
+        assert f"{given[0][0]}/dashboard" in shown
+        assert "Ada" in dashboard
+        assert project.processes() == []
+
+    def test_leaves_the_stripe_of_the_environment_alone(self, project: Project) -> None:
+        process = project.start(
+            "dev.run", STRIPE_STAND_IN="true", STRIPE_SECRET_KEY="sk_test_own", STRIPE_WEBHOOK_SECRET="whsec_own"
+        )
+        shown = read_until(process, LAST_LINE)
+
+        given, stand_ins = project.stripe(), project.processes("fakes.stripe")
+        finish(process, signal.SIGINT)
+
+        assert (given, stand_ins) == (["", "sk_test_own", "whsec_own"], [])
+        assert "/dashboard" not in shown
+
     @pytest.mark.faults
     def test_secrets_stay_the_same_and_private(self, project: Project) -> None:
-        kept = ("demo-password", "demo-api-key", "secret-key", "portkey-key")
+        kept = ("demo-password", "demo-api-key", "secret-key", "portkey-key", "stripe-key", "stripe-webhook-secret")
         texts = []
         for _ in range(2):
-            process = project.start("dev.run")
+            process = project.start("dev.run", STRIPE_STAND_IN="true")
             read_until(process, LAST_LINE)
             finish(process, signal.SIGINT)
             texts.append([project.state.joinpath(name).read_text() for name in kept])

@@ -100,7 +100,11 @@ class SubscriptionViewSet(ApiViewSet):
         version = current_version(asked["plan"])
         owner = Owner(asked["account"], version.unit_id)
         read_account(owner.account)
-        pay = None if version.plan.is_default else providers.chosen().checkout_url(owner=owner, version=version)
+        pay = (
+            None
+            if asked["by_hand"] or version.plan.is_default
+            else providers.chosen().checkout_url(owner=owner, version=version)
+        )
         if pay is not None:
             raise refusals.PaymentDue("It begins once it is paid for.", checkout_url=pay)
         return perform(

@@ -8,9 +8,10 @@ from typing import Any
 
 STYLE = """
 :root{color-scheme:light}*{box-sizing:border-box}body{margin:0;background:#f6f8fa;color:#1a1f36;
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}main{max-width:1080px;margin:0 auto;
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}main{max-width:1240px;margin:0 auto;
 padding:32px 20px}
-main.narrow{max-width:460px}h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:32px 0 10px}
+main.narrow{max-width:460px}
+form.wide select{width:100%}h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:32px 0 10px}
 .card{background:#fff;border:1px solid #e3e8ee;border-radius:10px;padding:24px;box-shadow:0 1px 3px #0000000f}
 .total{font-size:34px;font-weight:650;margin:10px 0 18px}.mute{color:#697386}.small{font-size:13px}
 table{width:100%;border-collapse:collapse;background:#fff;border:1px solid #e3e8ee;border-radius:10px;overflow:hidden}
@@ -23,7 +24,7 @@ button:hover{background:#f2f4f7}button:focus-visible,input:focus-visible,select:
 outline:3px solid #635bff66}
 button.main{background:#635bff;border-color:#635bff;color:#fff;padding:11px;font-weight:600}
 button.main:hover{background:#5147e5}input,select{font:inherit;
-padding:6px 8px;border:1px solid #d5dbe1;border-radius:7px}
+padding:6px 8px;border:1px solid #d5dbe1;border-radius:7px;background:#fff}
 input.short{width:90px}.tag{display:inline-block;padding:1px 9px;border-radius:99px;font-size:12px;background:#e8ebef}
 .good{background:#d7f7e0;color:#0b5f2b}.bad{background:#ffe3e3;color:#8f1d1d}.warn{background:#fff1cc;color:#6b4e00}
 .note{background:#fff1cc;border-radius:8px;padding:10px 14px;margin:0 0 16px}.error{background:#ffe3e3}

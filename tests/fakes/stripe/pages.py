@@ -40,7 +40,12 @@ def answer(fake: FakeStripe, method: str, path: str, body: str) -> Answer:
                     if found is not None:
                         return show(fake, store, found, method, form)
     except ApiError as error:
-        return shown("Not done", Safe('<div class="card"><h1>Not done</h1><p>'), str(error), Safe("</p></div>"))
+        return shown(
+            "Not done",
+            Safe('<div class="card"><h1>Not done</h1><p>'),
+            str(error),
+            Safe('</p><a href="/dashboard">Dashboard</a></div>'),
+        )
     return shown("Not found", Safe('<div class="card"><h1>There is no such page</h1></div>'), status=404)
 
 

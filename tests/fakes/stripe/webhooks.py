@@ -103,7 +103,7 @@ class Deliveries:
         self.queue: list[Delivery] = []
         self.sent: list[Delivery] = []
         self.plan: Callable[[Delivery], list[float]] = at_once
-        self.pauses = PAUSES
+        self.pauses: tuple[float, ...] = PAUSES
         self._waiting: list[tuple[float, int, Delivery]] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()

@@ -1,4 +1,4 @@
-"""A shop: what is sold, who buys it, and the webhooks on their way. Each step goes through the services."""
+"""A till: packs and plans are sold at it, and it hears of what was paid. Each step goes through the services."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PACKS = {
 }
 
 
-class Shop:
+class Till:
     """``fake`` is the provider; ``deliver`` brings what it has to tell to the door and lets the inbox be processed."""
 
     def __init__(self, fake: FakeStripe) -> None:
