@@ -40,6 +40,11 @@ SCHEDULERS = """
 from celery.beat import PersistentScheduler as DatabaseScheduler
 """
 SECONDS = 60.0
+# Of the surrounding test run. With the service's settings named, the stand-in's beat would look for them and end.
+NOT_THEIRS = {
+    *("DATABASE_URL", "REDIS_URL", "ENVIRONMENT", "SECRET_KEY", "MAKELEVEL", "FLORIN_POSTGRES"),
+    "DJANGO_SETTINGS_MODULE",
+}
 
 
 class Project:
@@ -63,11 +68,10 @@ class Project:
             file.write_text(text)
         self.port = processes.free_port()
         # Servers of the surrounding test run are not for these tests.
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in {"DATABASE_URL", "REDIS_URL", "ENVIRONMENT", "SECRET_KEY", "MAKELEVEL", "FLORIN_POSTGRES"}
-        } | {"PORT": str(self.port), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {name: value for name, value in os.environ.items() if name not in NOT_THEIRS} | {
+            "PORT": str(self.port),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         self.python = [sys.executable]
         self.user: int | None = None
 
