@@ -41,10 +41,7 @@ def set_quota(
     _check_key(key)
     _check_limit(limit)
     sheet = lock_account(account, once=once, at=at)
-    count = quotas.ensure(sheet, key)
-    count.limit, count.hard = limit, hard
-    count.changed = sheet.touched = True
-    return post([sheet], _standing(sheet, count), once)
+    return post([sheet], _standing(sheet, _limit(sheet, key, limit, hard=hard)), once)
 
 
 @money
@@ -57,9 +54,7 @@ def set_quotas(
         _check_limit(limit)
     sheet = lock_account(account, once=once, at=at)
     for key, limit in limits.items():
-        count = quotas.ensure(sheet, key)
-        count.limit, count.hard = limit, True
-        count.changed = sheet.touched = True
+        _limit(sheet, key, limit, hard=True)
     return post([sheet], sheet, once)
 
 
@@ -107,6 +102,13 @@ def reset_quota(once: Once | None, /, *, account: UUID, key: QuotaKey, at: datet
     count = _known(sheet, key)
     quotas.reset(sheet, count)
     return post([sheet], _standing(sheet, count), once)
+
+
+def _limit(sheet: Sheet, key: QuotaKey, limit: Decimal | None, *, hard: bool) -> QuotaCount:
+    count = quotas.ensure(sheet, key)
+    count.limit, count.hard = limit, hard
+    count.changed = sheet.touched = True
+    return count
 
 
 def _standing(sheet: Sheet, count: QuotaCount) -> Standing:

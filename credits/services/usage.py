@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 
 from credits import plan, refusals
-from credits.models import Transaction, TransactionKind, UnpricedStatus, UnpricedUsage
+from credits.models import UnpricedStatus, UnpricedUsage
 from credits.plan import Actor, Memo, Movement, Reservation, Sheet, Tariff, Usage
 from credits.plan.pricing import cost, price
 from credits.plan.quotas import Standing, limited, standing
@@ -218,13 +218,6 @@ def rate_everything(*, actor: Actor, most: int | None = None, at: datetime | Non
         except refusals.Refusal:
             waiting += 1
     return rated, waiting
-
-
-def charged_before(*, account: UUID, reference_type: str, reference_id: str) -> Movement | None:
-    """Return the charge that a reference caused before, if it did, for callers who would ask elsewhere for its cost."""
-    rows = Transaction.objects.filter(account_id=account, reference_type=reference_type, reference_id=reference_id)
-    row = rows.filter(kind__in=[TransactionKind.USAGE, TransactionKind.CAPTURE]).select_related("account").first()
-    return history.movement_of(row, plan.Owner(row.account.external_id, row.account.unit_id)) if row else None
 
 
 def usage_of(movement: Movement) -> Usage:
