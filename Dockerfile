@@ -8,7 +8,8 @@ COPY requirements.txt /tmp/
 RUN /opt/venv/bin/pip install --quiet --requirement /tmp/requirements.txt
 
 FROM python:${PYTHON}
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Web workers count requests together in files, which compose keeps in memory.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PROMETHEUS_MULTIPROC_DIR=/tmp/metrics
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin florin
 WORKDIR /srv/florin
 COPY --from=packages /opt/venv /opt/venv

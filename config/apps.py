@@ -7,8 +7,10 @@ class ConfigConfig(AppConfig):
     verbose_name = "Florin"
 
     def ready(self) -> None:
-        """Register the checks across settings, and let migrate complete the schedule."""
-        from config import checks, clock  # noqa: F401, PLC0415  # they need settings and models, which must be there
+        """Register the checks across settings, set up what operators see, and let migrate complete the schedule."""
+        from config import checks, clock, logs, telemetry  # noqa: F401, PLC0415  # they need settings and models, which must be there
 
+        logs.configure()
+        telemetry.start()
         # Sent for the app whose table it is, since ours has no models, once everything has been migrated.
         post_migrate.connect(clock.keep_schedule, sender=apps.get_app_config("django_celery_beat"))

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.metrics.requests.RequestsMiddleware",
     "credits.api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -247,17 +248,30 @@ STORAGES = {
     },
 }
 
+# --- What operators see -----------------------------------------------------------------------------------------------
+# json is for machines that collect lines, line for people who read them.
+LOG_FORMAT = env.text("LOG_FORMAT", "line" if DEVELOPMENT else "json", choices=("json", "line"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"told": {"()": "config.logs.formatter", "form": LOG_FORMAT}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "told"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "florin.requests": {"level": env.text("REQUEST_LOG_LEVEL", "ERROR" if DEVELOPMENT else "INFO")},
         # They tell every address asked.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "stripe": {"level": "WARNING"},
     },
 }
+
+# What /metrics asks for as a Bearer token. In production there is no page without one.
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+# How many accounts tell their balance there, the largest first. 0: a series for each account is what most often fills
+# up a Prometheus, and balances of customers belong to those who may see customers.
+METRICS_ACCOUNTS = env.whole("METRICS_ACCOUNTS", 0, most=10_000)
+# Errors go to Sentry, traces to an OpenTelemetry collector (OTLP over HTTP), where these say which.
+SENTRY_DSN = env.secret("SENTRY_DSN")
+OTEL_ENDPOINT = env.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT", schemes=("https", "http"))

@@ -249,7 +249,7 @@ QUOTAS = Check(
 )
 TOTALS = Check(
     "totals",
-    "an account's day totals are its transactions until its mark, summed",
+    "day totals and kind totals are the transactions until their account's mark, summed",
     """
     SELECT format('account %s, %s %s %s: totals say %s in %s, transactions %s in %s',
                   coalesce(d.account_id, t.account_id), coalesce(d.day, t.day), coalesce(d.feature, t.feature),
@@ -264,6 +264,17 @@ TOTALS = Check(
     UNION ALL
     SELECT format('account %s: totals until %s, but its last transaction is %s', a.external_id, m.sequence, a.sequence)
     FROM credits_totalsmark m JOIN credits_account a ON a.id = m.account_id WHERE m.sequence > a.sequence
+    UNION ALL
+    SELECT format('%s %s %s: kind totals say %s in %s, transactions %s in %s', coalesce(k.unit_id, t.unit_id),
+                  coalesce(k.kind, t.kind), coalesce(k.reference_type, t.reference_type), k.amount, k.movements,
+                  t.amount, t.movements)
+    FROM credits_kindtotal k
+    FULL JOIN (SELECT a.unit_id, t.kind, t.reference_type, sum(t.amount) AS amount, count(*) AS movements
+               FROM credits_transaction t JOIN credits_totalsmark m ON m.account_id = t.account_id
+               JOIN credits_account a ON a.id = t.account_id
+               WHERE t.sequence <= m.sequence GROUP BY 1, 2, 3) t
+      ON (t.unit_id, t.kind, t.reference_type) = (k.unit_id, k.kind, k.reference_type)
+    WHERE (k.amount, k.movements) IS DISTINCT FROM (t.amount, t.movements)
     """,
 )
 PRICES = Check(

@@ -137,6 +137,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
         portkey = gateway_port(state, port)
         stripe = stripe_port(state, {port, *([portkey] if portkey is not None else [])})
         environment = {**development(), **demo(), **os.environ, **addresses}
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(state / "metrics")
         environment |= {**gateway_settings(state, portkey), **stripe_settings(state, stripe)}
         children = Children(state, environment, say)
         try:

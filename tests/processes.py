@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
@@ -31,6 +33,26 @@ def celery(*arguments: str, **changed: str) -> Iterator[subprocess.Popen[bytes]]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed))
     try:
         yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@contextmanager
+def web(*, workers: int = 1, **changed: str) -> Iterator[str]:
+    """Run the web server, until the block is left. Returns its address once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+               "--workers", str(workers), "--no-ws", "--blocking-threads", "4", "--log-level", "error",
+               "--workers-kill-timeout", "3", "config.wsgi:application"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed))
+    base = f"http://127.0.0.1:{port}"
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:
+            assert client.get(f"{base}/health").status_code == 200
+        yield base
     finally:
         process.terminate()
         process.wait(timeout=20)

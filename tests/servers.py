@@ -11,6 +11,8 @@ import pytest
 from dev.servers import servers
 
 _up = ExitStack()
+# What would let a test ask, or tell, somebody outside of this machine.
+ELSEWHERE = ("PORTKEY_", "STRIPE_", "PROMETHEUS_", "METRICS_", "SENTRY_", "OTEL_")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,8 +25,7 @@ def pytest_load_initial_conftests() -> None:
     os.environ["DATABASE_URL"] = address._replace(path=f"/florin_{os.getpid()}").geturl()
     os.environ["ENVIRONMENT"] = "development"
     os.environ["SECRET_KEY"] = "only-for-tests"
-    # Whatever gateway or account the developer's own environment names, tests never ask it.
-    for name in [each for each in os.environ if each.startswith(("PORTKEY_", "STRIPE_"))]:
+    for name in [each for each in os.environ if each.startswith(ELSEWHERE)]:
         os.environ.pop(name)
     os.environ["TEST_CLOCK"] = "false"
     # A database of its own number, so that a running `make run` keeps its rate limits and tasks.

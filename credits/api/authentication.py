@@ -8,6 +8,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
 
 from credits.services.keys import Caller, recognise
 
@@ -25,6 +26,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         caller = recognise(key)
         if caller is None:
             raise AuthenticationFailed("The API key is not valid.", code="invalid_key")
+        bind_contextvars(key=caller.prefix)
         return None, caller
 
     def authenticate_header(self, request: Request) -> str:

@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
+from structlog.contextvars import bind_contextvars
 
 from credits import queries, refusals, units
 from credits.api.json import canonical, dumps
@@ -78,6 +79,12 @@ def check_unit(unit: str) -> None:
     units.decimal_places(unit)
 
 
+def owner_named(external_id: str, unit: str) -> Owner:
+    """Return whose account is meant, and let every log line of the request say so."""
+    bind_contextvars(account=external_id)
+    return Owner(external_id, unit)
+
+
 def for_owner(request: Request, external_id: str, act: Callable[[Owner], T], *, unit: str | None = None) -> T:
     """Do something with an owner's account in the unit the request names, else the service's own, else its only one.
 
@@ -86,7 +93,7 @@ def for_owner(request: Request, external_id: str, act: Callable[[Owner], T], *, 
     if unit is not None:
         check_unit(unit)
     unit = unit or named_unit(request)
-    owner = Owner(external_id, unit or settings.DEFAULT_UNIT)
+    owner = owner_named(external_id, unit or settings.DEFAULT_UNIT)
     try:
         return act(owner)
     except refusals.UnknownAccount:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bind_contextvars
 
 SANE = re.compile(r"[A-Za-z0-9._:+/=-]{1,64}")
 
@@ -22,6 +23,7 @@ class RequestIdMiddleware:
         sent = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = sent if SANE.fullmatch(sent) else uuid.uuid4().hex
         request.META["florin.request_id"] = request_id
+        bind_contextvars(request_id=request_id)
         if request.path_info.endswith("/") and request.path_info.startswith(("/api/", "/health")):
             request.path_info = request.path_info.rstrip("/")
         response = self.get_response(request)

@@ -4,8 +4,9 @@ A Unit says what is counted. An Account holds one owner's balance in one unit. A
 written once and never changed. A Grant is a lot: credits that came in together and share an expiry and a price paid. A
 Hold reserves part of an account until it is captured or released. A Price says what a Feature or an AI model costs; an
 Allowance which features an account may use and how much; a Quota counts it. An Allotment brings credits each period.
-DayTotal sums transactions for statistics. An ApiKey lets a caller in; an IdempotencyRecord remembers what it was
-answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved the clock.
+DayTotal sums transactions for statistics, KindTotal for operators. An ApiKey lets a caller in; an IdempotencyRecord
+remembers what it was answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved
+the clock.
 
 The one invariant: an account's balance is the sum of its transactions, and what its lots still hold, less what it is
 overdrawn. ``credits.checks`` states it, and its relatives, as queries.
@@ -23,7 +24,7 @@ from credits.models.keys import ApiKey, Scope
 from credits.models.prices import Feature, Price, PriceScheme, UnpricedStatus, UnpricedUsage
 from credits.models.quotas import Allowance, Measure, Quota, QuotaPeriod, QuotaWindow
 from credits.models.runs import RunBy, TaskRun
-from credits.models.totals import DayTotal, TotalsMark
+from credits.models.totals import DayTotal, KindTotal, TotalsMark
 from credits.models.transactions import Counterparty, Transaction, TransactionKind
 from credits.models.units import Unit
 
@@ -42,6 +43,7 @@ __all__ = [
     "Hold",
     "HoldStatus",
     "IdempotencyRecord",
+    "KindTotal",
     "Measure",
     "Price",
     "PriceScheme",

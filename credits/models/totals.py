@@ -5,6 +5,7 @@ from django.db import models
 from credits.models.accounts import Account
 from credits.models.fields import AmountField, QuantityField
 from credits.models.transactions import TransactionKind
+from credits.models.units import Unit
 
 
 class DayTotal(models.Model):
@@ -35,3 +36,21 @@ class TotalsMark(models.Model):
 
     def __str__(self) -> str:
         return str(self.sequence)
+
+
+class KindTotal(models.Model):
+    """What all accounts of a unit moved, by kind and reference type: every transaction that is in the day totals."""
+
+    id = models.BigAutoField(primary_key=True)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=10, choices=TransactionKind.choices)
+    reference_type = models.CharField(max_length=50, blank=True)
+    amount = AmountField()
+    movements = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["unit_id", "kind", "reference_type"]
+        constraints = [models.UniqueConstraint(name="kind_total_once", fields=["unit", "kind", "reference_type"])]
+
+    def __str__(self) -> str:
+        return f"{self.unit_id} {self.kind} {self.reference_type}"

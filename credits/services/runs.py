@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Self
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
 from credits.models import RunBy, TaskRun
+from credits.secrets import without_secrets
 from credits.services.slices import delete_older
 
 KEPT = timedelta(days=30)
 LONGEST = 500
-# The user part of an address, a value behind a telling name, and what API keys look like.
-SECRETS = re.compile(
-    r"(?<=://)[^/@\s]*(?=@)"
-    r"|(?<![a-z])(?:password|passwd|pwd|secret|token|authorization|api[-_ ]?key)['\"]?\s*[:=]\s*(?:bearer\s+)?\S+"
-    r"|\b(?:flr|sk|rk|pk|whsec)_[\w-]+",
-    re.IGNORECASE,
-)
 
 
 class Done(int):
@@ -58,9 +50,7 @@ def run_job(job: str, function: Callable[[], int], *, by: RunBy = RunBy.WORKER) 
 def said(error: Exception) -> str:
     """Return an error in one line that staff may read: without secrets, and without the rows it was about."""
     text = next(iter(str(error).strip().splitlines()), "")
-    for secret in (settings.SECRET_KEY, str(settings.DATABASES["default"]["PASSWORD"])):
-        text = text.replace(secret, "…") if secret else text
-    return f"{type(error).__name__}: {SECRETS.sub('…', text)}"[:LONGEST]
+    return f"{type(error).__name__}: {without_secrets(text)}"[:LONGEST]
 
 
 def purge_runs() -> int:

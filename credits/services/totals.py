@@ -1,4 +1,5 @@
 """Day totals: an account's transactions summed by day, feature and kind, so that statistics need not read them all.
+And kind totals: those of all accounts by kind and reference type, for what operators watch.
 
 Transactions are numbered without gaps and commit in that order, so "the first n" is a state that never changes. The
 mark says which n the totals sum; what is younger is read from the transactions themselves.
@@ -29,13 +30,22 @@ FOLD = f"""
         ON CONFLICT (account_id, day, feature, kind) DO UPDATE SET amount = d.amount + excluded.amount,
             quantity = d.quantity + excluded.quantity, movements = d.movements + excluded.movements
         RETURNING 1
+    ), tallied AS (
+        INSERT INTO credits_kindtotal AS k (unit_id, kind, reference_type, amount, movements)
+        SELECT a.unit_id, t.kind, t.reference_type, sum(t.amount), count(*)
+        FROM marks m JOIN credits_transaction t ON t.account_id = m.account_id AND t.sequence > m.sequence
+        JOIN credits_account a ON a.id = t.account_id
+        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        ON CONFLICT (unit_id, kind, reference_type) DO UPDATE SET amount = k.amount + excluded.amount,
+            movements = k.movements + excluded.movements
+        RETURNING 1
     ), moved AS (
         UPDATE credits_totalsmark k SET sequence = n.sequence
         FROM (SELECT account_id, max(sequence) AS sequence FROM young GROUP BY account_id) n
         WHERE k.account_id = n.account_id
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM folded)
+    SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM folded), (SELECT count(*) FROM tallied)
 """  # noqa: S608  # constants of this module
 BEHIND = """
     SELECT a.id FROM credits_account a LEFT JOIN credits_totalsmark m ON m.account_id = a.id

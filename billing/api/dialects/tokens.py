@@ -13,13 +13,13 @@ from rest_framework.request import Request
 
 from billing.services.token_usage import TraceUse, charge_trace
 from credits.amounts import number
-from credits.api.calls import memo, perform
+from credits.api.calls import memo, owner_named, perform
 from credits.api.fields import OwnerIdField, RequestSerializer, TextField, ZeroOrMoreField
 from credits.api.schema import describe
 from credits.api.shapes import AmountOut
 from credits.api.views.base import ApiViewSet
 from credits.models import Scope
-from credits.plan import Movement, Owner
+from credits.plan import Movement
 
 UNIT = "credits"
 TAG = "Dialect D"
@@ -89,7 +89,7 @@ class TokenUsageViewSet(ApiViewSet):
         first answer; its cost may be known only some moments after the trace: until then the answer is a 404.
         """
         asked = TOKEN_USED.read(request.data)
-        owner = Owner(asked["userId"], UNIT)
+        owner = owner_named(asked["userId"], UNIT)
         use = TraceUse(asked["traceId"], asked.get("agentId") or "", asked.get("websearchCost") or Decimal(0))
         why = memo(request, {"description": "AI usage"})
         return perform(request, lambda once: charge_trace(once=once, owner=owner, use=use, memo=why), _charged)

@@ -9,14 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from credits.amounts import number
-from credits.api.calls import memo, perform
+from credits.api.calls import memo, owner_named, perform
 from credits.api.fields import AmountField, OwnerIdField, RequestSerializer
 from credits.api.requests import MemoMixin
 from credits.api.schema import describe
 from credits.api.shapes import AmountOut
 from credits.api.views.base import ApiViewSet
 from credits.models import Scope
-from credits.plan import Owner
 from credits.services import movements
 from credits.services.locks import read_account
 
@@ -72,7 +71,7 @@ class LottiViewSet(ApiViewSet):
     def balance(self, request: Request) -> Response:
         """In US dollars."""
         user = ONE_USER.read(request.data)["user_id"]
-        return Response({"user_id": user, "balance": number(read_account(Owner(user, UNIT).account).balance)})
+        return Response({"user_id": user, "balance": number(read_account(owner_named(user, UNIT).account).balance)})
 
     @describe(
         "Top up a user",
@@ -87,7 +86,7 @@ class LottiViewSet(ApiViewSet):
     def topup(self, request: Request) -> HttpResponse:
         """Adds a paid lot."""
         asked = USER_AMOUNT.read(request.data)
-        owner, why = Owner(asked["user_id"], UNIT), memo(request, asked)
+        owner, why = owner_named(asked["user_id"], UNIT), memo(request, asked)
         return perform(
             request,
             lambda once: movements.add_credits(once=once, account=owner.account, amount=asked["amount"], memo=why),
@@ -112,7 +111,7 @@ class LottiViewSet(ApiViewSet):
     def bill(self, request: Request) -> HttpResponse:
         """Charges exactly: $0.000125 is $0.000125."""
         asked = USER_AMOUNT.read(request.data)
-        owner, why = Owner(asked["user_id"], UNIT), memo(request, asked)
+        owner, why = owner_named(asked["user_id"], UNIT), memo(request, asked)
         return perform(
             request,
             lambda once: movements.spend_credits(once=once, account=owner.account, amount=asked["amount"], memo=why),

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from credits import units
 from credits.amounts import number
-from credits.api.calls import memo, perform
+from credits.api.calls import memo, owner_named, perform
 from credits.api.fields import AmountField, MetadataField, OwnerIdField, PathIdField, RequestSerializer, TextField
 from credits.api.schema import describe
 from credits.api.shapes import AmountOut
@@ -193,7 +193,7 @@ class NextAppViewSet(ApiViewSet):
 
 def _owner(user_id: str) -> Owner:
     """Return a user's account. Raises ValidationError for an id that none could have."""
-    return Owner(PATH_ID.read("user_id", user_id), UNIT)
+    return owner_named(PATH_ID.read("user_id", user_id), UNIT)
 
 
 def _done(movement: Movement) -> dict[str, Any]:

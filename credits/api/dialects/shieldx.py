@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from credits import refusals
 from credits.amounts import number
-from credits.api.calls import memo, perform
+from credits.api.calls import memo, owner_named, perform
 from credits.api.fields import AmountField, OwnerIdField, RequestSerializer, TextField
 from credits.api.requests import MemoMixin
 from credits.api.schema import describe
@@ -194,7 +194,7 @@ class ShieldxViewSet(ApiViewSet):
     def consume(self, request: Request) -> HttpResponse:
         """A 402 where credits are short; then nothing is written."""
         asked = CONSUME.read(request.data)
-        owner = Owner(asked["tenant_id"], UNIT)
+        owner = owner_named(asked["tenant_id"], UNIT)
         why = _because(memo(request, asked), "reference", asked.get("reference"))
         return perform(
             request,
@@ -217,7 +217,7 @@ class ShieldxViewSet(ApiViewSet):
     def add(self, request: Request) -> HttpResponse:
         """Opens the account where there is none. The same payment credits once."""
         asked = ADD.read(request.data)
-        owner = Owner(asked["tenant_id"], UNIT)
+        owner = owner_named(asked["tenant_id"], UNIT)
         why = _because(memo(request, asked), "payment", asked.get("payment_id"))
         return perform(
             request,
@@ -248,7 +248,7 @@ class ShieldxViewSet(ApiViewSet):
     def reserve(self, request: Request) -> HttpResponse:
         """The first phase: sets credits aside until they are committed, cancelled or time is up."""
         asked = RESERVE.read(request.data)
-        owner, why = Owner(asked["tenant_id"], UNIT), memo(request, asked)
+        owner, why = owner_named(asked["tenant_id"], UNIT), memo(request, asked)
         lasting = timedelta(seconds=asked.get("ttl_seconds", settings.HOLD_SECONDS))
         return perform(
             request,
@@ -273,7 +273,7 @@ class ShieldxViewSet(ApiViewSet):
     def commit(self, request: Request) -> HttpResponse:
         """The second phase: charges what was reserved."""
         asked = RESERVATION.read(request.data)
-        owner, why = Owner(asked["tenant_id"], UNIT), memo(request, {})
+        owner, why = owner_named(asked["tenant_id"], UNIT), memo(request, {})
         return perform(
             request,
             lambda once: holds.capture_hold(once=once, hold=asked["reservation_id"], memo=why, account=owner.account),
@@ -301,7 +301,7 @@ class ShieldxViewSet(ApiViewSet):
     def cancel(self, request: Request) -> HttpResponse:
         """Frees what was reserved."""
         asked = RESERVATION.read(request.data)
-        owner = Owner(asked["tenant_id"], UNIT)
+        owner = owner_named(asked["tenant_id"], UNIT)
         return perform(
             request,
             lambda once: holds.release_hold(once=once, hold=asked["reservation_id"], account=owner.account),
@@ -313,7 +313,7 @@ class ShieldxViewSet(ApiViewSet):
 
 def tenant_account(tenant_id: str) -> Account:
     """Return a tenant's account. Raises UnknownAccount."""
-    account = Account.objects.filter(pk=Owner(tenant_id, UNIT).account).first()
+    account = Account.objects.filter(pk=owner_named(tenant_id, UNIT).account).first()
     if account is None:
         raise refusals.UnknownAccount("There is no such account.")
     return account

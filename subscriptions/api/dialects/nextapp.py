@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from credits.amounts import number
-from credits.api.calls import perform
+from credits.api.calls import owner_named, perform
 from credits.api.dialects.nextapp import TAG, UNIT, USER
 from credits.api.fields import PathIdField, RequestSerializer, TextField
 from credits.api.schema import describe
@@ -185,7 +185,7 @@ class NextAppSubscriptionViewSet(ApiViewSet):
 
 def _owner(user_id: str) -> Owner:
     """Return a user's account. Raises ValidationError for an id that none could have."""
-    return Owner(PATH_ID.read("user_id", user_id), UNIT)
+    return owner_named(PATH_ID.read("user_id", user_id), UNIT)
 
 
 def _kept_elsewhere(owner: Owner) -> Subscription | None:
