@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery.schedules import crontab
 
 from billing import handlers
@@ -9,15 +11,27 @@ from billing.services import inbox, reconciliation
 from credits.jobs import MINUTE, Job, by_name
 from credits.services.runs import Done
 
+log = logging.getLogger(__name__)
+
 
 def process_inbox() -> Done:
     """Process every webhook that is due."""
     return inbox.process_due_events(handlers.look_up)
 
 
+def reconcile() -> Done:
+    """Take in what did not come, process it, and compare what is then left."""
+    taken = reconciliation.take_in_missing()
+    process_inbox()
+    left = reconciliation.list_differences()
+    if left:
+        log.warning("%d differences from the payment provider are open", left)
+    return Done(taken, f"{taken.detail}, {int(taken)} taken in; {int(left)} differences open")
+
+
 JOBS = by_name([
     Job("process_inbox", "Processes webhooks that no worker was told of, or that are to be tried again", MINUTE,
         process_inbox),
-    Job("reconcile_payments", "Takes in what the payment provider told and we did not hear",
-        crontab(hour="2", minute="0"), reconciliation.take_in_missing),
+    Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
+        crontab(hour="2", minute="0"), reconcile),
 ])  # fmt: skip

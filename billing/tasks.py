@@ -24,6 +24,15 @@ def process_inbox_now() -> int:
     return process_inbox()
 
 
+def reconcile_now() -> bool:
+    """Let a worker compare with the payment provider now. Returns whether one could be told."""
+    try:
+        TASKS["reconcile_payments"].apply_async(retry=False)
+    except (OperationalError, OSError):
+        return False
+    return True
+
+
 def nudge() -> None:
     """Tell a worker that there is something in the inbox. Without a broker the clock finds it, a minute later.
 

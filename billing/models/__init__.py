@@ -4,6 +4,7 @@ A Customer is what the provider knows an account as. A Pack is credits that can 
 the provider's prices pays for which version of a plan. A Checkout is one visit to the provider's page, with the terms
 it was opened on. A Payment is money that came in, an Invoice what a period of a subscription cost, a Refund or Dispute
 how money went back: light records, for support and for the figure to be clawed back. A ProviderEvent is a webhook.
+A Difference is what the provider has otherwise than we do.
 
 The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
 clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books asks.
@@ -14,6 +15,7 @@ Only ``billing.services`` writes here. Rows tell what the provider said last, in
 from billing.models.catalogue import Pack, PlanPrice
 from billing.models.checkouts import Checkout, CheckoutKind, CheckoutStatus
 from billing.models.customers import Customer
+from billing.models.differences import Difference, DifferenceKind
 from billing.models.events import EventState, ProviderEvent
 from billing.models.payments import Dispute, Invoice, Payment, Refund
 
@@ -22,6 +24,8 @@ __all__ = [
     "CheckoutKind",
     "CheckoutStatus",
     "Customer",
+    "Difference",
+    "DifferenceKind",
     "Dispute",
     "EventState",
     "Invoice",

@@ -1,18 +1,28 @@
-"""What the provider told and we did not hear: its events of the last days, taken in where they are missing."""
+"""What the provider told and we did not hear, and what it has otherwise than we: taken in, listed, repaired.
+
+Repairing is looking up anew and applying, by the very services that webhooks go through: there is no second way in which
+money or a plan could change.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
-from billing.models import ProviderEvent
+from billing import refusals
+from billing.models import Difference, DifferenceKind, ProviderEvent
 from billing.providers import stripe
 from billing.providers.stripe_objects import Event
+from billing.services import comparison, payments, tiers
+from billing.services.comparison import Found
 from billing.services.inbox import store_event
-from credits.services.runs import Done
+from credits.refusals import Refusal
+from credits.services.runs import Done, said
 
 LOOK_BACK = timedelta(hours=72)
 
@@ -40,3 +50,90 @@ def take_in_missing(*, since: datetime | None = None) -> Done:
     compared = compare_events(since=since or timezone.now() - LOOK_BACK)
     taken = sum(store_event(event, source="reconciliation") for event in compared.missing)
     return Done(taken, f"{compared.told} events compared")
+
+
+def list_differences(*, since: datetime | None = None, now: datetime | None = None) -> Done:
+    """Compare with the provider and keep what differs; what agrees again is resolved. Returns how many are open.
+
+    Raises StripeFailure.
+    """
+    if not settings.STRIPE_SECRET_KEY:
+        return Done(0, "No payment provider is configured.")
+    now = now or timezone.now()
+    found = comparison.compare(since=since or now - LOOK_BACK)
+    with transaction.atomic():
+        for difference in found:
+            _keep(difference, now)
+    # What was not seen this time may have passed, or may be older than what was compared: it is looked at by itself.
+    for row in Difference.objects.filter(resolved_at=None, last_seen_at__lt=now):
+        with suppress(Refusal):
+            left = comparison.compare_one(DifferenceKind(row.kind), row.about)
+            if (row.subject, row.field) not in {(each.subject, each.field) for each in left}:
+                _resolve(row, now, by="")
+    return Done(Difference.objects.filter(resolved_at=None).count(), f"{len(found)} differences seen")
+
+
+def repair(row: Difference, *, by: str, now: datetime | None = None) -> bool:
+    """Look up anew what a difference is about, apply it, and compare again. Returns whether both agree now.
+
+    What stands in the way is kept with the difference. Must not be called in a transaction.
+    """
+    now = now or timezone.now()
+    try:
+        _apply(row)
+        left = comparison.compare_one(DifferenceKind(row.kind), row.about)
+    except (Refusal, refusals.NotOurs, refusals.ParentUnknown, refusals.PaymentMismatch) as obstacle:
+        row.failure = said(obstacle)
+        row.save(update_fields=["failure"])
+        return False
+    with transaction.atomic():
+        for difference in left:
+            _keep(difference, now)
+        still = {(each.subject, each.field) for each in left}
+        for other in Difference.objects.filter(resolved_at=None, about=row.about):
+            if (other.subject, other.field) not in still:
+                _resolve(other, now, by=by)
+    row.refresh_from_db()
+    if row.resolved_at is None:
+        row.failure = "It was looked up and applied, and still differs: compare both sides by hand."
+        row.save(update_fields=["failure"])
+    return row.resolved_at is not None
+
+
+def _apply(row: Difference) -> None:
+    if row.kind == DifferenceKind.SUBSCRIPTION:
+        subscribed = tiers.look_up_subscription(row.about)
+        with transaction.atomic():
+            tiers.record_subscription(subscribed)
+        return
+    client = stripe.client()
+    facts = payments.look_up_payment(row.about)
+    invoice = client.invoice_of(row.about)
+    named = client.invoice(invoice).subscription if invoice else ""
+    paid = tiers.look_up_subscription(named, invoice) if named else None
+    with transaction.atomic():
+        if paid is not None:
+            tiers.record_subscription(paid)
+        payments.record_payment(facts)
+
+
+def _keep(found: Found, now: datetime) -> None:
+    Difference.objects.update_or_create(
+        subject=found.subject,
+        field=found.field,
+        resolved_at=None,
+        defaults={"ours": found.ours, "theirs": found.theirs, "last_seen_at": now},
+        create_defaults={
+            "kind": found.kind,
+            "about": found.about,
+            "ours": found.ours,
+            "theirs": found.theirs,
+            "first_seen_at": now,
+            "last_seen_at": now,
+        },
+    )
+
+
+def _resolve(row: Difference, now: datetime, *, by: str) -> None:
+    row.resolved_at, row.resolved_by, row.failure = now, by, ""
+    row.save(update_fields=["resolved_at", "resolved_by", "failure"])

@@ -70,7 +70,7 @@ def record_subscription(facts: Facts) -> Subscription | None:
         account=account,
         provider=PROVIDER,
         reference=subscription.id,
-        told=_told(subscription),
+        told=told_of(subscription),
         cause=BY_PROVIDER,
     )
     _close_checkout(subscription)
@@ -104,7 +104,8 @@ def _account_of(subscription: told.Subscription) -> UUID:
     return account
 
 
-def _told(subscription: told.Subscription) -> Told:
+def told_of(subscription: told.Subscription) -> Told:
+    """Return a subscription in our words, with what is known to be paid of it. Raises ParentUnknown."""
     version = version_of_price(subscription.price)
     paid = Invoice.objects.filter(
         subscription_reference=subscription.id, status="paid", period_ends_at__isnull=False
