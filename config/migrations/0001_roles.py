@@ -19,7 +19,7 @@ def add_roles(apps: StateApps, schema_editor: Any) -> None:
     alias = schema_editor.connection.alias
     for label in sorted({name.split(".")[0] for may in ROLES.values() for name in may}):
         app = apps.get_app_config(label)
-        app.models_module = True
+        app.models_module = True  # type: ignore[assignment]  # only whether there is one is asked
         create_permissions(app, verbosity=0, using=alias, apps=apps)
     permissions = apps.get_model("auth", "Permission").objects.using(alias).select_related("content_type")
     known = {f"{one.content_type.app_label}.{one.codename}": one for one in permissions}
