@@ -10,7 +10,7 @@ from django.test import Client
 from config.roles import ROLES
 from credits.admin.accounts import BY_PATH
 from credits.models import Account
-from tests.admin.conftest import Desk, verb_path
+from tests.admin.conftest import Desk, text, verb_path
 from tests.books import Books
 
 S, L, F, E, A = "Support", "Support lead", "Finance", "Engineer", "Auditor"
@@ -115,3 +115,11 @@ def test_whoever_is_not_signed_in_is_asked_to(alice: Account) -> None:
     for page in [*LISTS, *FORMS, *(verb_path(alice, verb) for verb in VERBS)]:
         answer = client.get(f"/admin/{page}")
         assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/admin/login/"), page
+
+
+def test_a_refusal_says_why(alice: Account) -> None:
+    page = text(desk_of(E).get(verb_path(alice, "adjust")))
+
+    assert "signed in as somebody" in page
+    assert "none of your" in page
+    assert "Nothing was changed." in page
