@@ -4,8 +4,11 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from credits.admin import find
+
 urlpatterns = [
     path("", TemplateView.as_view(template_name="index.html")),
+    path("admin/find/", admin.site.admin_view(find.page), name="desk-find"),
     path("admin/", admin.site.urls),
     path("", include("billing.api.urls")),
     path("", include("subscriptions.api.urls")),

@@ -48,6 +48,8 @@ def context(account: Account, sheet: Sheet) -> dict[str, Any]:
         "orders": [_order(order, unit) for order in orders[:MOST_ORDERS]],
         "more_orders": len(orders) > MOST_ORDERS,
         "chart": _chart(lines, unit),
+        "curve": _curve(lines),
+        "ends": [(f"{line.first_day:%Y-%m-%d}", show.amount(line.balance_end or ZERO, unit)) for line in lines[::29]],
         "consumed": show.amount(sum((line.figures.consumed for line in lines), ZERO), unit),
         "most_a_day": show.amount(max((line.figures.consumed for line in lines), default=ZERO), unit),
         "first_day": f"{lines[0].first_day:%Y-%m-%d}" if lines else "",
@@ -137,3 +139,16 @@ def _chart(lines: list[Line], unit: str) -> list[Bar]:
         )
         bars.append(Bar(str(index * STEP + 1), str(CHART_HEIGHT + 2 - height), str(height), says))
     return bars
+
+
+def _curve(lines: list[Line]) -> str:
+    """Return the balance at the end of each day, as the points of a line."""
+    ends = [line.balance_end or ZERO for line in lines]
+    least, most = min([ZERO, *ends]), max([ZERO, *ends])
+    if not ends or least == most:
+        return ""
+    points = [
+        f"{index * STEP + STEP // 2},{CHART_HEIGHT + 1 - int((end - least) * CHART_HEIGHT / (most - least))}"
+        for index, end in enumerate(ends)
+    ]
+    return " ".join(points)
