@@ -41,9 +41,9 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
     """
     sheet = read_account(account.pk)
     page = timeline.page(account, request.GET)
-    drawn = timeline.lots_of(page.rows)
     refundable = left_to_refund(sheet, page.rows) if may_refund else {}
     lots = list(Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[: MOST_LOTS + 1])
+    drawn = timeline.lots_of(page.rows, lots)
     holds = _holds(account)
     return {
         "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
@@ -122,9 +122,10 @@ def _lot(lot: Grant, unit: str) -> dict[str, Any]:
 def _holds(account: Account) -> list[Hold]:
     """Return the open holds, then the latest others."""
     of_account = Hold.objects.filter(account=account.pk)
-    still_open = list(of_account.filter(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1])
-    ended = of_account.exclude(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1 - len(still_open)]
-    return [*still_open, *ended]
+    still_open = of_account.filter(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1]
+    ended = of_account.exclude(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1]
+    rows = list(still_open.union(ended))
+    return sorted(rows, key=lambda row: (row.status == HoldStatus.OPEN, row.pk), reverse=True)[: MOST_HOLDS + 1]
 
 
 def _hold(hold: Hold, unit: str) -> dict[str, Any]:

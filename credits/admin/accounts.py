@@ -128,6 +128,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if request.method != "GET" or not self.has_view_permission(request, account):
             raise PermissionDenied
         request.current_app = self.admin_site.name
+        request.META["florin.account_status"] = account.status
         buttons = self._get_actions_navigation(
             self.actions_detail, self.get_actions_detail(request, object_id), str(account.pk)
         )
@@ -182,7 +183,9 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Offer what the account's status allows, among what the user may do."""
-        status = Account.objects.filter(pk=object_id).values_list("status", flat=True).first()
+        status = request.META.get("florin.account_status")
+        if status is None:
+            status = Account.objects.filter(pk=object_id).values_list("status", flat=True).first()
         allowed: list[UnfoldAction] = super().get_actions_detail(request, object_id)
         return [one for one in allowed if BY_PATH[one.path].offered(str(status))]
 

@@ -117,10 +117,11 @@ def _last(account: Account, before: datetime) -> int:
     return earlier.order_by("-recorded_at", "-sequence").values_list("sequence", flat=True).first() or 0
 
 
-def lots_of(rows: list[Transaction]) -> dict[UUID, Grant]:
-    """Return the lots that movements drew on."""
-    ids = {lot for row in rows for lot, _ in draws_of(row.draws)}
-    return Grant.objects.in_bulk(ids) if ids else {}
+def lots_of(rows: list[Transaction], known: list[Grant]) -> dict[UUID, Grant]:
+    """Return the lots that movements drew on, with those that are known already."""
+    found = {lot.pk: lot for lot in known}
+    missing = {lot for row in rows for lot, _ in draws_of(row.draws)} - found.keys()
+    return found | Grant.objects.in_bulk(missing) if missing else found
 
 
 def lot_name(lot: Grant) -> str:
@@ -130,9 +131,10 @@ def lot_name(lot: Grant) -> str:
 
 def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
     """Return a movement as a sentence."""
-    parts: list[SafeString | str] = [format_html("{} {}", FOR[TransactionKind(row.kind)], _what(row))]
+    what = format_html("{} {}", FOR[TransactionKind(row.kind)], _what(row))
     if row.price is not None:
-        parts.append(format_html("at {}", show.link(Price, row.price.pk, f"price v{row.price.version}")))
+        what = format_html("{} at {}", what, show.link(Price, row.price.pk, f"price v{row.price.version}"))
+    parts: list[SafeString | str] = [what]
     drawn = [(lot, part) for lot, part in draws_of(row.draws) if lot in lots]
     if drawn:
         names = format_html_join(" and ", "{}{}", [_lot(lots[lot], part, unit, len(drawn)) for lot, part in drawn[:4]])
@@ -148,17 +150,10 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
 
 
 def _what(row: Transaction) -> str:
-    if row.usage and row.usage.get("quantity"):
-        count = show.quantity(row.quantity or 1)
-        return f"{count} {row.feature or row.usage.get('model', '')}".strip() + _said(row)
+    words = f"({row.description})" if row.description else ""
     if row.usage:
-        return show.used(row.usage, row.feature) + _said(row)
-    what = row.description or row.feature
-    return f"{row.feature}: {what}" if row.feature and row.description else what or ""
-
-
-def _said(row: Transaction) -> str:
-    return f" ({row.description})" if row.description else ""
+        return f"{words} {show.used(row.usage, row.feature)}".strip()
+    return f"{row.feature} {words}".strip() if row.feature else row.description
 
 
 def _lot(lot: Grant, part: Any, unit: str, count: int) -> tuple[SafeString, str]:
