@@ -85,6 +85,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Transactions", "receipt_long", "credits.transaction"),
                     _page("Lots", "layers", "credits.grant"),
                     _page("Holds", "hourglass_top", "credits.hold"),
+                    _page("Bulk adjustments", "playlist_add", "credits.bulkadjustment"),
                 ],
             },
             {

@@ -2,6 +2,7 @@
 
 from credits.admin import (
     accounts,
+    bulk,
     features,
     find,
     front,
@@ -18,6 +19,7 @@ from credits.admin import (
 
 __all__ = [
     "accounts",
+    "bulk",
     "features",
     "find",
     "front",
