@@ -75,6 +75,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     {"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")},
                     {"title": "Find  ( / )", "icon": "search", "link": reverse_lazy("desk-find")},
+                    {
+                        "title": "Reports",
+                        "icon": "summarize",
+                        "link": reverse_lazy("desk-reports"),
+                        "permission": _may("credits.view_transaction"),
+                    },
                 ],
             },
             {

@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import TemplateView
 
-from credits.admin import find
+from credits.admin import find, reports
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="index.html")),
     path("admin/find/", admin.site.admin_view(find.page), name="desk-find"),
+    path("admin/reports/", admin.site.admin_view(reports.page), name="desk-reports"),
+    path("admin/reports/<slug:name>/", admin.site.admin_view(reports.page), name="desk-report"),
     path("admin/", admin.site.urls),
     path("", include("billing.api.urls")),
     path("", include("subscriptions.api.urls")),
