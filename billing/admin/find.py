@@ -39,7 +39,7 @@ def payments(term: str) -> Iterator[desk.Hit]:
     charged = Payment.objects.filter(~Q(charge_reference=""), charge_reference=term)
     wanted |= set(charged.values_list("pk", flat=True)[:MOST])
     for model in (Refund, Dispute):
-        wanted |= set(model.objects.filter(provider_id=term).values_list("payment_id", flat=True))  # type: ignore[attr-defined]
+        wanted |= set(model.objects.filter(provider_id=term).values_list("payment_id", flat=True))
     for row in Payment.objects.filter(pk__in=wanted).select_related("account"):
         note = f"{show.money(row.amount_minor, row.currency)} of {row.account.external_id}, {row.status}"
         yield desk.Hit("Payments", row.provider_id, show.page_of(Payment, row.pk), note, exact=True)

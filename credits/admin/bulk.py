@@ -121,7 +121,8 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if request.method == "POST" and form.is_valid():
             data = form.cleaned_data
             why = services.Why(_actor(request), data["reason"], data["note"], data["ticket"], _request_id(request))
-            name = request.FILES["file"].name or "lines.csv"
+            file: Any = request.FILES["file"]
+            name = file.name or "lines.csv"
             try:
                 made = services.check_bulk(file_name=name, unit=data["unit"].pk, lines=data["file"], why=why)
             except Refusal as refusal:

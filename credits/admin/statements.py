@@ -63,7 +63,11 @@ def usual() -> dict[str, date]:
 def span(data: dict[str, Any]) -> tuple[datetime, datetime]:
     """Return the moments between which a statement tells, in UTC."""
     since, until = data["since"], data["until"] + timedelta(days=1)
-    return datetime(*since.timetuple()[:3], tzinfo=UTC), datetime(*until.timetuple()[:3], tzinfo=UTC)
+    return _midnight(since), _midnight(until)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def context(account: Account, data: dict[str, Any]) -> dict[str, Any]:

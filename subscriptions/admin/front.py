@@ -27,9 +27,7 @@ def subscribed(request: HttpRequest) -> Iterator[Tile]:
     ):
         yield Tile(f"On {name}", f"{count:,}", f"{address}?plan_version__plan__code__exact={plan}")
     due = live.filter(status=Status.PAST_DUE).count()
-    yield Tile(
-        "Past due", f"{due:,}", f"{address}?status__exact={Status.PAST_DUE}", "not paid", alarm=bool(due)
-    )
+    yield Tile("Past due", f"{due:,}", f"{address}?status__exact={Status.PAST_DUE}", "not paid", alarm=bool(due))
     since = timezone.now() - timedelta(days=DAYS)
     gone = Subscription.objects.filter(status=Status.CANCELED, ended_at__gte=since).count()
     yield Tile(f"Ended in {DAYS} days", f"{gone:,}", f"{address}?status__exact={Status.CANCELED}")

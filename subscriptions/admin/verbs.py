@@ -95,7 +95,7 @@ class ChangePlan(PlanVerb):
     form_class = PlanForm
 
     def form(self, data: Any = None) -> forms.Form:
-        versions = offered_versions().filter(unit=self.unit).order_by("rank")
+        versions = offered_versions().filter(unit=self.unit).order_by("plan__rank")
         return PlanForm(data, plans=[(row.plan_id, f"{row.plan.name} ({row})") for row in versions])
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
