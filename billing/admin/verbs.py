@@ -51,4 +51,4 @@ class Resync(Verb):
         return f"Asked Stripe anew: {done}."
 
 
-desk.register(desk.Button(Resync, "sync", "Payments"))
+desk.register(desk.Button(Resync, "sync", "More"))

@@ -79,7 +79,7 @@ class Board:
     place: int = 50
 
 
-GROUP_ICONS = {"Holds": "hourglass_top", "Plan": "autorenew", "Payments": "payments", "More": "more_horiz"}
+GROUP_ICONS = {"Plan": "autorenew", "More": "more_horiz"}
 _sections: list[Section] = []
 _buttons: list[Button] = []
 _finders: list[Finder] = []
@@ -139,5 +139,5 @@ def menus(request: HttpRequest, account: Account) -> list[dict[str, Any]]:
             )
     return [
         {"title": group, "icon": GROUP_ICONS.get(group, "more_horiz"), "variant": "default", "items": items}
-        for group, items in groups.items()
+        for group, items in sorted(groups.items(), key=lambda each: each[0] == "More")
     ]

@@ -142,7 +142,7 @@ class ExtendHold(HoldVerb):
 
 
 desk.register(
-    desk.Button(ReleaseHold, "lock_open", "Holds"),
-    desk.Button(ExtendHold, "more_time", "Holds"),
+    desk.Button(ReleaseHold, "lock_open", "More"),
+    desk.Button(ExtendHold, "more_time", "More"),
     desk.Button(Transfer, "sync_alt", "More"),
 )

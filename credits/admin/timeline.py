@@ -152,7 +152,7 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
 def _what(row: Transaction) -> str:
     words = f"({row.description})" if row.description else ""
     if row.usage:
-        return f"{words} {show.used(row.usage, row.feature)}".strip()
+        return f"{show.used(row.usage, row.feature)} {words}".strip()
     return f"{row.feature} {words}".strip() if row.feature else row.description
 
 

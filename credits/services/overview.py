@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from credits.models import Overview
 from credits.services.runs import Done
+from credits.services.totals import roll_up_statistics
 
 DAYS = 30
 OUTSTANDING = """
@@ -37,6 +38,7 @@ MOVED = """
 
 def sum_up() -> Done:
     """Renew the figures of the front page. Returns how many lots are open."""
+    roll_up_statistics()
     now = timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '120s'")
