@@ -37,8 +37,8 @@ MOVED = """
 
 
 def sum_up() -> Done:
-    """Renew the figures of the front page. Returns how many lots are open."""
-    roll_up_statistics()
+    """Renew the figures of the front page. Returns how many accounts had moved."""
+    moved = roll_up_statistics()
     now = timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '120s'")
@@ -52,7 +52,7 @@ def sum_up() -> Done:
             cursor.execute(sql, values)
             figures[name] = [list(row) for row in cursor.fetchall()]
         Overview.objects.update_or_create(pk=Overview.ONLY, defaults={"figures": figures, "taken_at": now})
-    return Done(sum(row[3] for row in figures["outstanding"]))
+    return Done(moved, f"{sum(row[3] for row in figures['outstanding']):,} open lots")
 
 
 def overview() -> Overview:
