@@ -20,10 +20,13 @@ PEOPLE = frozenset({"auth.view_user", "auth.view_group", "credits.view_apikey"})
 # What a customer's ticket asks for.
 TICKETS = frozenset({
     "credits.adjust_account", "credits.grant_credits", "credits.refund_transaction", "credits.override_quota",
-    "credits.reset_quota",
+    "credits.reset_quota", "credits.transfer_credits", "credits.manage_hold", "credits.send_statement",
+    "subscriptions.manage_subscription", "billing.resync_customer",
 })  # fmt: skip
 # What changes what an account may do from now on.
 TERMS = frozenset({"credits.freeze_account", "credits.change_account", "credits.change_quota"})
+# Many accounts at once.
+BULK = frozenset({"credits.bulk_adjust", "credits.view_bulkadjustment"})
 # What decides what everybody pays.
 PRICES = frozenset({
     "credits.add_price", "credits.import_prices", "credits.add_feature", "credits.change_feature",
@@ -34,10 +37,12 @@ SUPPORT, SUPPORT_LEAD, FINANCE, ENGINEER, AUDITOR = "Support", "Support lead", "
 # Nobody who moves credits makes keys or gives out roles; that stays with superusers.
 ROLES: dict[str, frozenset[str]] = {
     SUPPORT: BOOKS | TICKETS,
-    SUPPORT_LEAD: BOOKS | TICKETS | TERMS | {"billing.view_providerevent", "billing.replay_providerevent"},
+    SUPPORT_LEAD: BOOKS | TICKETS | TERMS | BULK | {"billing.view_providerevent", "billing.replay_providerevent"},
     FINANCE: BOOKS
     | PRICES
+    | BULK
+    | {"credits.send_statement", "billing.resync_customer"}
     | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"},
     ENGINEER: BOOKS | MACHINERY | {"credits.view_apikey"},
-    AUDITOR: BOOKS | MACHINERY | PEOPLE,
+    AUDITOR: BOOKS | MACHINERY | PEOPLE | {"credits.view_bulkadjustment"},
 }
