@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from django.core.management import call_command
 
-from benchmarks import report
+from benchmarks import desk, report
 from benchmarks.contests import LONG, Contests
 from benchmarks.metering import Metering
 from benchmarks.scene import set_up
 
-NAMES = ("debit", "floor", "history", "hot", "batch", "latency", "past", "priced", "stats", "due")
+NAMES = ("debit", "floor", "history", "hot", "batch", "latency", "past", "priced", "stats", "due", "desk")
 
 
 def run(asked: Namespace, say: Callable[[str], None]) -> None:
@@ -27,6 +27,9 @@ def run(asked: Namespace, say: Callable[[str], None]) -> None:
             contests.longest, contests.long_accounts = LONG, 4
         wanted = set(asked.only or NAMES)
         figures = contests.run(wanted) + Metering(contests, 10_000 if asked.quick else 100_000).run(wanted)
+        if "desk" in wanted:
+            size = 100_000 if asked.quick else 1_000_000
+            figures += desk.run(say, movements=size, accounts=size // 10)
         say("Auditing the books of all that was posted")
         call_command("audit_books")
     share = statistics.median(scene.client_share or [0.0])

@@ -18,6 +18,10 @@ def _style(_request: HttpRequest) -> str:
     return static("credits/admin.css")
 
 
+def _script(_request: HttpRequest) -> str:
+    return static("credits/admin.js")
+
+
 def _icon(_request: HttpRequest) -> str:
     return static("credits/icon.svg")
 
@@ -44,7 +48,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": False,
     "BORDER_RADIUS": "6px",
+    "DASHBOARD_CALLBACK": "credits.admin.front.context",
     "STYLES": [_style],
+    "SCRIPTS": [_script],
     "COLORS": {
         "primary": {
             "50": "#eef7f4",
@@ -65,12 +71,27 @@ UNFOLD: dict[str, Any] = {
         "show_all_applications": False,
         "navigation": [
             {
+                "title": "Desk",
+                "items": [
+                    {"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")},
+                    {"title": "Find  ( / )", "icon": "search", "link": reverse_lazy("desk-find")},
+                    {
+                        "title": "Reports",
+                        "icon": "summarize",
+                        "link": reverse_lazy("desk-reports"),
+                        "permission": _may("credits.view_transaction"),
+                    },
+                ],
+            },
+            {
                 "title": "Ledger",
+                "separator": True,
                 "items": [
                     _page("Accounts", "account_balance_wallet", "credits.account"),
                     _page("Transactions", "receipt_long", "credits.transaction"),
                     _page("Lots", "layers", "credits.grant"),
                     _page("Holds", "hourglass_top", "credits.hold"),
+                    _page("Bulk adjustments", "playlist_add", "credits.bulkadjustment"),
                 ],
             },
             {

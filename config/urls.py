@@ -6,9 +6,13 @@ from django.views.generic import TemplateView
 
 from config.health import alive, ready
 from config.metrics.view import metrics
+from credits.admin import find, reports
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="index.html")),
+    path("admin/find/", admin.site.admin_view(find.page), name="desk-find"),
+    path("admin/reports/", admin.site.admin_view(reports.page), name="desk-reports"),
+    path("admin/reports/<slug:name>/", admin.site.admin_view(reports.page), name="desk-report"),
     path("admin/", admin.site.urls),
     path("metrics", metrics),
     path("health/live", alive),

@@ -114,18 +114,22 @@ def statistics(
     first_day: date | None = None,
     last_day: date | None = None,
     feature: str | None = None,
+    mark: int | None = None,
+    balances: bool = True,
 ) -> Statistics:
     """Return what an account moved, period by period, in its own days.
 
-    By default up to today: 30 days, 12 weeks, 12 months. The first period is told whole.
+    By default up to today: 30 days, 12 weeks, 12 months. The first period is told whole. ``mark`` is what ``mark_of``
+    returned, where it was asked before; without ``balances`` none is told.
     Raises TooLong beyond 4,000 periods.
     """
     last_day = last_day or today
+    balances = balances and feature is None
     starts = list(_starts(account, period, first_day or _usual(period, last_day), last_day))
     first = starts[0] if starts else last_day
     asked = {
         "account": account.pk,
-        "mark": _mark(account),
+        "mark": mark_of(account) if mark is None else mark,
         "period": period.value,
         "week_starts_on": account.week_starts_on,
         "first": first,
@@ -133,7 +137,7 @@ def statistics(
         "feature": feature,
     }
     found = {row[0]: Figures(*row[1:]) for row in _rows(BY_PERIOD, asked)}
-    balance = _rows(BEFORE, asked)[0][0] if feature is None else None
+    balance = _rows(BEFORE, asked)[0][0] if balances else None
     lines = []
     for start in starts:
         figures = found.get(start, NOTHING)
@@ -142,9 +146,16 @@ def statistics(
     return Statistics(period, first, last_day, lines)
 
 
-def usage_by_feature(account: Account, *, first_day: date, last_day: date) -> list[tuple[str, Figures]]:
+def usage_by_feature(
+    account: Account, *, first_day: date, last_day: date, mark: int | None = None
+) -> list[tuple[str, Figures]]:
     """Return what each feature consumed from one day to another, both inclusive, the most first."""
-    asked = {"account": account.pk, "mark": _mark(account), "first": first_day, "last": last_day}
+    asked = {
+        "account": account.pk,
+        "mark": mark_of(account) if mark is None else mark,
+        "first": first_day,
+        "last": last_day,
+    }
     return [(row[0], Figures(*row[1:])) for row in _rows(BY_FEATURE, asked)]
 
 
@@ -165,7 +176,7 @@ def _usual(period: Period, last_day: date) -> date:
     return last_day - timedelta(days=(USUAL[period] - 1) * (1 if period == Period.DAILY else 7))
 
 
-def _mark(account: Account) -> int:
+def mark_of(account: Account) -> int:
     """Return the number until which day totals are summed, brought up to date where much is younger."""
     mark = _mark_of(account.pk)
     if account.sequence - mark > MOST_YOUNG:

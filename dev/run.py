@@ -213,6 +213,7 @@ def _welcome(port: int, stripe: int | None, environment: Mapping[str, str]) -> s
 Florin is running.
 
   Admin      {address}/admin/      user demo, password {environment["FLORIN_DEMO_PASSWORD"]}
+             (so have support, support-lead, finance, engineer, auditor)
   API docs   {address}/api/docs/
   API key    {environment["FLORIN_DEMO_API_KEY"]}
              curl -H "Authorization: Bearer {environment["FLORIN_DEMO_API_KEY"]}" {address}/api/v1/accounts{pay}

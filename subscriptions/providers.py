@@ -79,6 +79,11 @@ def through(once: Once | None, act: Callable[[], T]) -> T:
     return keep(once=once, act=lambda: result)
 
 
+def names() -> list[str]:
+    """Return the names of the providers that are known."""
+    return list(_providers)
+
+
 def choose(name: str) -> None:
     """Let new subscriptions go to a provider that is known."""
     register(_providers[name], chosen=True)

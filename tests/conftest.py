@@ -34,7 +34,8 @@ from tests.processes import ROOT, environment
 # With what refers to them.
 TABLES = (
     "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, credits_clockoffset,"
-    " credits_taskrun, credits_kindtotal, subscriptions_plan, billing_pack, billing_providerevent"
+    " credits_taskrun, credits_kindtotal, credits_bulkadjustment, credits_overview,"
+    " subscriptions_plan, billing_pack, billing_providerevent"
 )
 
 

@@ -24,6 +24,7 @@ class Customer(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("resync_customer", "Can ask the payment provider anew")]
         constraints = [
             models.UniqueConstraint(
                 name="customer_of_account", fields=["account", "livemode"], condition=Q(deleted=False)

@@ -44,6 +44,7 @@ class Invoice(Record):
         ordering = ["-occurred_at", "-id"]
         indexes = [
             models.Index(name="invoice_of_account", fields=["account", "-occurred_at"]),
+            models.Index(name="invoice_number", fields=["number"], condition=~Q(number="")),
             models.Index(name="invoice_of_subscription", fields=["subscription_reference", "-occurred_at"]),
         ]
         triggers = [
@@ -77,7 +78,10 @@ class Payment(Record):
                 name="payment_taken_back", condition=Q(refunded_minor__lte=F("amount_minor")) & Q(claimed__gte=0)
             ),
         ]
-        indexes = [models.Index(name="payment_of_account", fields=["account", "-occurred_at"])]
+        indexes = [
+            models.Index(name="payment_of_account", fields=["account", "-occurred_at"]),
+            models.Index(name="payment_charge", fields=["charge_reference"], condition=~Q(charge_reference="")),
+        ]
         triggers = [
             guards.KEEP,
             guards.NO_TRUNCATE,

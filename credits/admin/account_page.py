@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.utils.safestring import SafeString
+from django.http import HttpRequest
 
-from credits.admin import account_use, show
+from credits.admin import account_use, show, timeline
 from credits.admin.refundable import left_to_refund
-from credits.models import Account, AccountStatus, Grant, GrantCategory, Hold, HoldStatus, Price, Transaction
+from credits.models import Account, AccountStatus, Grant, GrantCategory, Hold, HoldStatus, Transaction
 from credits.plan import Sheet
-from credits.services import clock, history
+from credits.services import clock
 from credits.services.locks import read_account
 
-MOST_ROWS = 25
 MOST_LOTS = 8
 MOST_HOLDS = 5
 MOST_ACTS = 10
@@ -33,17 +33,17 @@ class Figure:
     alarm: bool = False
 
 
-def context(account: Account, *, may_refund: bool) -> dict[str, Any]:
+def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict[str, Any]:
     """Return what the template prints. The number of queries does not depend on how much the account has.
 
     The figures are those a caller of the API would be told now: what has lapsed is not counted, though its expiry may
     not be posted yet.
     """
     sheet = read_account(account.pk)
-    of_account = Transaction.objects.filter(account=account.pk).select_related("price")
-    movements = list(of_account.order_by("-sequence")[:MOST_ROWS])
-    refundable = left_to_refund(sheet, movements) if may_refund else {}
+    page = timeline.page(account, request.GET)
+    refundable = left_to_refund(sheet, page.rows) if may_refund else {}
     lots = list(Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[: MOST_LOTS + 1])
+    drawn = timeline.lots_of(page.rows, lots)
     holds = _holds(account)
     return {
         "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
@@ -54,8 +54,8 @@ def context(account: Account, *, may_refund: bool) -> dict[str, Any]:
         "more_lots": len(lots) > MOST_LOTS,
         "holds": [_hold(hold, account.unit_id) for hold in holds[:MOST_HOLDS]],
         "more_holds": len(holds) > MOST_HOLDS,
-        "movements": [_movement(row, account.unit_id, refundable=row.pk in refundable) for row in movements],
-        "more_movements": account.sequence > MOST_ROWS,
+        "movements": [_movement(row, account.unit_id, drawn, refundable=row.pk in refundable) for row in page.rows],
+        "page": page,
         "acts": _acts(account),
         **account_use.context(account, sheet),
     }
@@ -122,9 +122,10 @@ def _lot(lot: Grant, unit: str) -> dict[str, Any]:
 def _holds(account: Account) -> list[Hold]:
     """Return the open holds, then the latest others."""
     of_account = Hold.objects.filter(account=account.pk)
-    still_open = list(of_account.filter(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1])
-    ended = of_account.exclude(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1 - len(still_open)]
-    return [*still_open, *ended]
+    still_open = of_account.filter(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1]
+    ended = of_account.exclude(status=HoldStatus.OPEN).order_by("-id")[: MOST_HOLDS + 1]
+    rows = list(still_open.union(ended))
+    return sorted(rows, key=lambda row: (row.status == HoldStatus.OPEN, row.pk), reverse=True)[: MOST_HOLDS + 1]
 
 
 def _hold(hold: Hold, unit: str) -> dict[str, Any]:
@@ -138,30 +139,17 @@ def _hold(hold: Hold, unit: str) -> dict[str, Any]:
     }
 
 
-def _movement(row: Transaction, unit: str, *, refundable: bool) -> dict[str, Any]:
+def _movement(row: Transaction, unit: str, lots: dict[UUID, Grant], *, refundable: bool) -> dict[str, Any]:
     return {
         "pk": row.pk,
-        "link": show.link(Transaction, row.pk, show.moment(row.recorded_at)),
+        "link": show.link_at(Transaction, row.pk, row.recorded_at),
         "kind": show.badge(row.get_kind_display(), show.COLOUR_OF_KIND[row.kind]),
         "amount": show.figure(row.amount, unit, signed=True),
         "debt": show.amount(row.debt, unit, signed=True) if row.debt else "",
         "balance": show.amount(row.balance_after, unit),
-        "feature": row.feature,
-        "description": row.description,
-        "use": show.used(row.usage, row.feature) if row.usage else "",
-        "price": show.link(Price, row.price.pk, f"price v{row.price.version}") if row.price else "",
-        "why": show.why(row),
-        "lots": _draws(row, unit),
-        "actor": show.actor(row),
+        "told": timeline.told(row, lots, unit),
         "refundable": refundable,
     }
-
-
-def _draws(row: Transaction, unit: str) -> list[tuple[SafeString, str]]:
-    return [
-        (show.link(Grant, lot, show.short(lot)), show.amount(part, unit, signed=True))
-        for lot, part in history.draws_of(row.draws)
-    ]
 
 
 def _acts(account: Account) -> list[LogEntry]:

@@ -14,7 +14,7 @@ from credits.plan import Sheet
 from credits.plan.quotas import standing
 from credits.plan.state import ZERO, QuotaCount, QuotaKey
 from credits.plan.windows import Period
-from credits.statistics import Line, statistics, usage_by_feature
+from credits.statistics import Line, mark_of, statistics, usage_by_feature
 
 MOST_WINDOWS = 30
 MOST_ORDERS = 8
@@ -37,8 +37,10 @@ class Bar:
 def context(account: Account, sheet: Sheet) -> dict[str, Any]:
     """Return what the template prints, by a number of queries that does not depend on how much there is."""
     today = sheet.calendar.day(sheet.at)
-    lines = statistics(account, Period.DAILY, today=today).lines
-    used = usage_by_feature(account, first_day=today - timedelta(days=DAYS - 1), last_day=today)
+    mark = mark_of(account)
+    lines = statistics(account, Period.DAILY, today=today, mark=mark, balances=False).lines
+    used = usage_by_feature(account, first_day=today - timedelta(days=DAYS - 1), last_day=today, mark=mark)
+    ends = _ends(account, lines)
     orders = list(Allotment.objects.filter(account=account.pk).order_by("-pk")[: MOST_ORDERS + 1])
     windows = QuotaWindow.objects.filter(account=account.pk).order_by("-window_start", "feature")[:MOST_WINDOWS]
     unit = account.unit_id
@@ -48,6 +50,11 @@ def context(account: Account, sheet: Sheet) -> dict[str, Any]:
         "orders": [_order(order, unit) for order in orders[:MOST_ORDERS]],
         "more_orders": len(orders) > MOST_ORDERS,
         "chart": _chart(lines, unit),
+        "curve": _curve(ends),
+        "ends": [
+            (f"{line.first_day:%Y-%m-%d}", show.amount(end, unit))
+            for line, end in list(zip(lines, ends, strict=True))[:: DAYS - 1]
+        ],
         "consumed": show.amount(sum((line.figures.consumed for line in lines), ZERO), unit),
         "most_a_day": show.amount(max((line.figures.consumed for line in lines), default=ZERO), unit),
         "first_day": f"{lines[0].first_day:%Y-%m-%d}" if lines else "",
@@ -137,3 +144,24 @@ def _chart(lines: list[Line], unit: str) -> list[Bar]:
         )
         bars.append(Bar(str(index * STEP + 1), str(CHART_HEIGHT + 2 - height), str(height), says))
     return bars
+
+
+def _ends(account: Account, lines: list[Line]) -> list[Decimal]:
+    """Return the balance at the end of each day: from what it is now, backwards."""
+    ends, balance = [], account.balance
+    for line in reversed(lines):
+        ends.append(balance)
+        balance -= line.figures.change
+    return ends[::-1]
+
+
+def _curve(ends: list[Decimal]) -> str:
+    """Return the balance at the end of each day, as the points of a line."""
+    least, most = min([ZERO, *ends]), max([ZERO, *ends])
+    if not ends or least == most:
+        return ""
+    points = [
+        f"{index * STEP + STEP // 2},{CHART_HEIGHT + 1 - int((end - least) * CHART_HEIGHT / (most - least))}"
+        for index, end in enumerate(ends)
+    ]
+    return " ".join(points)

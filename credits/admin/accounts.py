@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.dataclasses import UnfoldAction
 
-from credits.admin import account_page, quota_verbs, show, verbs
+from credits.admin import account_page, desk, quota_verbs, show, statements, verbs
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, as_uuid
 from credits.admin.policies import ReadOnly
@@ -125,12 +128,13 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if request.method != "GET" or not self.has_view_permission(request, account):
             raise PermissionDenied
         request.current_app = self.admin_site.name
+        request.META["florin.account_status"] = account.status
         buttons = self._get_actions_navigation(
             self.actions_detail, self.get_actions_detail(request, object_id), str(account.pk)
         )
         offered = account.status in verbs.OPEN
         may_refund = verbs.Refund.allowed(request)
-        page = account_page.context(account, may_refund=may_refund)
+        page = account_page.context(account, request, may_refund=may_refund)
         return TemplateResponse(
             request,
             "admin/credits/account/page.html",
@@ -144,14 +148,44 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
                 "may_set_quota": offered and quota_verbs.SetQuota.allowed(request),
                 "may_override_quota": offered and quota_verbs.OverrideQuota.allowed(request),
                 "may_reset_quota": offered and quota_verbs.ResetQuota.allowed(request),
-                "actions_detail": buttons,
+                "actions_detail": [*buttons, *desk.menus(request, account)],
+                "sections": desk.sections(request, account),
                 **(extra_context or {}),
             },
         )
 
+    def get_urls(self) -> list[Any]:
+        """Give each button that an app has registered its address."""
+        added = [
+            path(
+                f"<path:object_id>/{each.verb.path}/",
+                self.admin_site.admin_view(partial(self._press, each.verb)),
+                name=f"credits_account_{each.verb.path.replace('-', '_')}",
+            )
+            for each in desk.buttons()
+        ]
+        printed = path(
+            "<path:object_id>/statement/",
+            self.admin_site.admin_view(self.statement),
+            name="credits_account_statement",
+        )
+        return [*added, printed, *super().get_urls()]
+
+    def statement(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Show the statement of an account, to print or as a file."""
+        account = self.get_object(request, object_id)
+        if account is None or not self.has_view_permission(request, account):
+            raise PermissionDenied
+        return statements.page(request, account)
+
+    def _press(self, verb: type[verbs.Verb], request: HttpRequest, object_id: str) -> HttpResponse:
+        return verb(self, request, object_id).answer()
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Offer what the account's status allows, among what the user may do."""
-        status = Account.objects.filter(pk=object_id).values_list("status", flat=True).first()
+        status = request.META.get("florin.account_status")
+        if status is None:
+            status = Account.objects.filter(pk=object_id).values_list("status", flat=True).first()
         allowed: list[UnfoldAction] = super().get_actions_detail(request, object_id)
         return [one for one in allowed if BY_PATH[one.path].offered(str(status))]
 

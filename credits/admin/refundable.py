@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from credits.admin import show
 from credits.admin.lists import as_uuid
-from credits.models import Account, AccountStatus, Transaction
+from credits.models import Account, AccountStatus, Transaction, TransactionKind
 from credits.plan import Sheet
+from credits.plan.state import ZERO
 from credits.plan.undo import SPENDS
-from credits.services import history
 from credits.services.locks import read_account
 
 MOST_OFFERED = 25
 
 
-def left_to_refund(sheet: Sheet, rows: Iterable[Transaction]) -> dict[UUID, Decimal]:
+def left_to_refund(sheet: Sheet, rows: Sequence[Transaction]) -> dict[UUID, Decimal]:
     """Return what is left of each of these movements that is a spend with something left."""
     spends = [row.pk for row in rows if row.kind in SPENDS]
     if not spends or sheet.status == AccountStatus.CLOSED:
         return {}
-    posted = history.load_posted({sheet.id: sheet}, spends)
-    left = {pk: -one.movement.amount - one.given_back for pk, one in posted.items() if not one.reversed}
+    left = {row.pk: -row.amount for row in rows if row.kind in SPENDS}
+    reversals = Transaction.objects.filter(parent=OuterRef("pk"), kind=TransactionKind.REVERSAL)
+    answers = Transaction.objects.filter(parent__in=spends).annotate(undone=Exists(reversals))
+    for parent, kind, amount, undone in answers.values_list("parent_id", "kind", "amount", "undone"):
+        if parent is not None and kind == TransactionKind.REVERSAL:
+            left[parent] = ZERO
+        # A refund that was itself reversed gave nothing back in the end.
+        elif parent is not None and kind == TransactionKind.REFUND and not undone:
+            left[parent] -= amount
     return {pk: amount for pk, amount in left.items() if amount > 0}
 
 

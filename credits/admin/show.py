@@ -82,6 +82,23 @@ def moment(value: datetime | None) -> str:
     return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value else EMPTY
 
 
+def moment_tag(value: datetime | None) -> SafeString | str:
+    """Return a moment that the browser tells in its own zone, with UTC on hover; in UTC where it runs no script."""
+    if value is None:
+        return EMPTY
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', value.isoformat(), moment(value), moment(value))
+
+
+def link_at(model: type[Model], pk: object, value: datetime) -> SafeString:
+    """Return a link to a row's page, by its moment."""
+    return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), moment_tag(value))
+
+
+def money(minor: int, currency: str) -> str:
+    """Return an amount of money for people: 1,234.50 EUR."""
+    return f"{Decimal(minor) / 100:,.2f} {currency}"
+
+
 def exactly(value: datetime | None) -> str:
     """Return a moment in UTC, to the microsecond."""
     return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S.%f} UTC" if value else EMPTY

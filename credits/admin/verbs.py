@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from credits import plan, units
 from credits.admin import show
@@ -46,6 +47,11 @@ class Verb(Act):
     def offered(cls, status: str) -> bool:
         """Whether the button makes sense for an account of this status."""
         return status in cls.statuses
+
+    @classmethod
+    def address(cls, account: UUID) -> str:
+        """Return where the button of an account leads."""
+        return reverse(f"admin:credits_account_{cls.path.replace('-', '_')}", args=[account])
 
     @property
     def subject(self) -> Account:

@@ -4,9 +4,9 @@ A Unit says what is counted. An Account holds one owner's balance in one unit. A
 written once and never changed. A Grant is a lot: credits that came in together and share an expiry and a price paid. A
 Hold reserves part of an account until it is captured or released. A Price says what a Feature or an AI model costs; an
 Allowance which features an account may use and how much; a Quota counts it. An Allotment brings credits each period.
-DayTotal sums transactions for statistics, KindTotal for operators. An ApiKey lets a caller in; an IdempotencyRecord
-remembers what it was answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved
-the clock.
+DayTotal sums transactions for statistics, KindTotal for operators, Overview all of it for the front page. A
+BulkAdjustment is what staff asked for line by line. An ApiKey lets a caller in; an IdempotencyRecord remembers what it
+was answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved the clock.
 
 The one invariant: an account's balance is the sum of its transactions, and what its lots still hold, less what it is
 overdrawn. ``credits.checks`` states it, and its relatives, as queries.
@@ -16,6 +16,7 @@ Only ``credits.services`` writes here; the database refuses the rest where it ca
 
 from credits.models.accounts import Account, AccountStatus, Weekday
 from credits.models.allotments import Allotment
+from credits.models.bulk import BulkAdjustment, BulkLine, BulkStatus, LineStatus
 from credits.models.clock import ClockOffset
 from credits.models.grants import Grant, GrantCategory
 from credits.models.holds import Hold, HoldStatus
@@ -24,7 +25,7 @@ from credits.models.keys import ApiKey, Scope
 from credits.models.prices import Feature, Price, PriceScheme, UnpricedStatus, UnpricedUsage
 from credits.models.quotas import Allowance, Measure, Quota, QuotaPeriod, QuotaWindow
 from credits.models.runs import RunBy, TaskRun
-from credits.models.totals import DayTotal, KindTotal, TotalsMark
+from credits.models.totals import DayTotal, KindTotal, Overview, TotalsMark
 from credits.models.transactions import Counterparty, Transaction, TransactionKind
 from credits.models.units import Unit
 
@@ -34,6 +35,9 @@ __all__ = [
     "Allotment",
     "Allowance",
     "ApiKey",
+    "BulkAdjustment",
+    "BulkLine",
+    "BulkStatus",
     "ClockOffset",
     "Counterparty",
     "DayTotal",
@@ -44,7 +48,9 @@ __all__ = [
     "HoldStatus",
     "IdempotencyRecord",
     "KindTotal",
+    "LineStatus",
     "Measure",
+    "Overview",
     "Price",
     "PriceScheme",
     "Quota",

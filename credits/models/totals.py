@@ -23,6 +23,7 @@ class DayTotal(models.Model):
     class Meta:
         ordering = ["account_id", "day", "feature", "kind"]
         constraints = [models.UniqueConstraint(name="day_total_once", fields=["account", "day", "feature", "kind"])]
+        indexes = [models.Index(name="day_total_day", fields=["day"])]
 
     def __str__(self) -> str:
         return f"{self.day} {self.feature} {self.kind}"
@@ -54,3 +55,19 @@ class KindTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.unit_id} {self.kind} {self.reference_type}"
+
+
+class Overview(models.Model):
+    """Figures of the whole business as they were at a moment, for staff's front page. One row; the clock renews it."""
+
+    ONLY = 1
+
+    id = models.SmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    figures = models.JSONField(help_text="Amounts as text: exact.")
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="overview_one", condition=models.Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"At {self.taken_at:%Y-%m-%d %H:%M}"

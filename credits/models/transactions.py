@@ -105,6 +105,7 @@ class Transaction(MemoFields):
             models.Index(name="transaction_parent", fields=["parent"], condition=Q(parent__isnull=False)),
             models.Index(name="transaction_hold", fields=["hold"], condition=Q(hold__isnull=False)),
             models.Index(name="transaction_reference_id", fields=["reference_id"], condition=~Q(reference_id="")),
+            models.Index(name="transaction_request", fields=["request_id"], condition=~Q(request_id="")),
             BrinIndex(name="transaction_recorded", fields=["recorded_at"], pages_per_range=32),
         ]
         triggers = [

@@ -100,6 +100,7 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("manage_subscription", "Can change, cancel and resume plans")]
         constraints = [
             models.UniqueConstraint(
                 name="subscription_one_live",
@@ -135,6 +136,7 @@ class Subscription(models.Model):
         ]
         indexes = [
             models.Index(name="subscription_of_account", fields=["account", "-id"]),
+            models.Index(name="subscription_state", fields=["status", "-id"]),
             models.Index(name="subscription_due", fields=["next_due_at"], condition=Q(next_due_at__isnull=False)),
         ]
         triggers = [

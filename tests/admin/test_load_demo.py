@@ -39,7 +39,10 @@ def test_loads_once_and_every_page_opens(database: None) -> None:
 
     assert (Account.objects.count(), Transaction.objects.count()) == (200, rows)
     assert audit() == {}
-    assert User.objects.get().check_password("a password of the demo")
+    users = {user.get_username(): user for user in User.objects.all()}
+    assert set(users) == {"demo", "support", "support-lead", "finance", "engineer", "auditor"}
+    assert all(user.check_password("a password of the demo") for user in users.values())
+    assert [name for name, user in users.items() if user.is_superuser] == ["demo"]
     assert recognise(KEY) is not None
     assert ApiKey.objects.count() == 1
     statuses = set(Account.objects.values_list("status", flat=True))

@@ -161,8 +161,8 @@ class TestTheAccountPage:
             "api-call",
             "SUP-1",
             "Goodwill",
-            "carol (Staff)",
-            "Reference: call c-1",
+            "carol of staff",
+            "reference call c-1",
             "Long run",
         ):
             assert words in text(page)

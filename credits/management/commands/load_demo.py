@@ -5,10 +5,11 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import slugify
 
 from credits.demo import story
 from credits.models import Scope
@@ -19,8 +20,8 @@ LOGIN = "demo"
 
 class Command(BaseCommand):
     help = (
-        "Load three months of demo data on a developer's machine, once: about 200 accounts, the staff user demo with"
-        " the password in FLORIN_DEMO_PASSWORD, and the API key in FLORIN_DEMO_API_KEY."
+        "Load three months of demo data on a developer's machine, once: about 200 accounts, the superuser demo and a"
+        " staff user for each role with the password in FLORIN_DEMO_PASSWORD, and the API key in FLORIN_DEMO_API_KEY."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
@@ -34,6 +35,9 @@ class Command(BaseCommand):
         # All or nothing, so that an interrupted load is simply begun again.
         with transaction.atomic():
             user = User.objects.create_superuser(LOGIN, "demo@example.com", password)
+            for role in Group.objects.order_by("name"):
+                somebody = User.objects.create_user(slugify(role.name), password=password, is_staff=True)
+                somebody.groups.add(role)
             try:
                 row, _ = create_api_key(name=LOGIN, scopes=Scope.values, created_by=LOGIN, key=key)
             except ValueError as error:

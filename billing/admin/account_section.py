@@ -1,0 +1,86 @@
+"""What an account's page shows of its payments, and of the webhooks about its customer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+
+from billing.admin.events import COLOURS as COLOUR_OF_EVENT
+from billing.admin.payments import COLOURS
+from billing.models import Customer, EventState, Payment, ProviderEvent
+from billing.services.tiers import PROVIDER
+from credits.admin import desk, show
+from credits.models import Account
+from subscriptions.models import Subscription
+
+MOST_PAYMENTS = 6
+MOST_EVENTS = 6
+DASHBOARD = "https://dashboard.stripe.com/"
+
+
+def context(request: HttpRequest, account: Account) -> dict[str, Any]:
+    """Return the latest payments and webhooks, in three queries."""
+    customer = customer_row(account)
+    rows = Payment.objects.filter(account=account.pk).select_related("checkout", "invoice")
+    payments = list(rows.order_by("-occurred_at", "-id")[:MOST_PAYMENTS])
+    references = Subscription.objects.filter(account=account.pk, provider=PROVIDER).values("provider_reference")
+    named = {row.provider_id for row in payments} | ({customer.provider_id} if customer else set())
+    about = ProviderEvent.objects.filter(Q(subject__in=named) | Q(subject__in=references), ~Q(subject=""))
+    about = about.defer("payload") if customer or payments else about.none()
+    return {
+        "customer": customer.provider_id if customer else "",
+        "dashboard": dashboard(customer),
+        "payments": [_payment(row) for row in payments],
+        "events": [_event(row) for row in about.order_by("-id")[:MOST_EVENTS]],
+    }
+
+
+def customer_row(account: Account) -> Customer | None:
+    """Return what the provider knows an account as, live before test."""
+    known = Customer.objects.filter(account=account.pk, deleted=False).exclude(provider_id="")
+    return known.order_by("-livemode").first()
+
+
+def dashboard(customer: Customer | None) -> str:
+    """Return where the provider's own pages show a customer."""
+    if customer is None:
+        return ""
+    return f"{DASHBOARD}{'' if customer.livemode else 'test/'}customers/{customer.provider_id}"
+
+
+def _payment(row: Payment) -> dict[str, Any]:
+    gone = row.refunded_minor + row.disputed_minor
+    state = ("Under dispute", "danger") if row.under_dispute else (
+        row.status.replace("_", " ").capitalize(), COLOURS.get(row.status, "warning")
+    )  # fmt: skip
+    return {
+        "link": show.link_at(Payment, row.pk, row.occurred_at),
+        "state": show.badge(*state),
+        "paid": show.money(row.amount_minor, row.currency),
+        "back": show.money(gone, row.currency) if gone else "",
+        "what": f"Pack {row.checkout.pack_id}"
+        if row.checkout
+        else f"Invoice {row.invoice.number}"
+        if row.invoice
+        else "",
+    }
+
+
+def _what(row: Payment) -> str:
+    if row.checkout is not None:
+        return f"Pack {row.checkout.pack_id}"
+    return f"Invoice {row.invoice.number}" if row.invoice else ""
+
+
+def _event(row: ProviderEvent) -> dict[str, Any]:
+    return {
+        "link": show.link_at(ProviderEvent, row.pk, row.received_at),
+        "type": row.type,
+        "error": row.error[:120],
+        "state": show.badge(row.get_state_display(), COLOUR_OF_EVENT[EventState(row.state)]),
+    }
+
+
+desk.register(desk.Section("payments", "billing.view_payment", "admin/billing/of_account.html", context, place=20))

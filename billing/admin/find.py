@@ -1,0 +1,62 @@
+"""What the one box finds of payments and of what the provider told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.db.models import Q
+
+from billing.models import Checkout, Customer, Dispute, Invoice, Payment, ProviderEvent, Refund
+from credits.admin import desk, show
+from credits.admin.lists import as_uuid
+from credits.models import Account
+
+MOST = 10
+
+
+def customers(term: str) -> Iterator[desk.Hit]:
+    """Find an account by the provider's customer, or by an invoice or a page to pay on."""
+    rows: list[tuple[str, str, UUID]] = [
+        ("Customers", row.provider_id, row.account_id)
+        for row in Customer.objects.filter(~Q(provider_id=""), provider_id=term)
+    ]
+    number = Q(number=term) & ~Q(number="")
+    rows += [("Invoices", row.number or term, row.account_id) for row in Invoice.objects.filter(provider_id=term)]
+    rows += [("Invoices", row.number, row.account_id) for row in Invoice.objects.filter(number)[:MOST]]
+    checkout = Q(provider_id=term) & ~Q(provider_id="")
+    if pk := as_uuid(term):
+        checkout |= Q(pk=pk)
+    rows += [("Checkouts", str(row), row.account_id) for row in Checkout.objects.filter(checkout)]
+    names = Account.objects.in_bulk([account for _, _, account in rows])
+    for kind, title, account in rows:
+        yield desk.Hit(kind, title, show.page_of(Account, account), names[account].external_id, exact=True)
+
+
+def payments(term: str) -> Iterator[desk.Hit]:
+    """Find a payment by its id, or that of its charge, a refund or a dispute."""
+    wanted = set(Payment.objects.filter(provider_id=term).values_list("pk", flat=True))
+    charged = Payment.objects.filter(~Q(charge_reference=""), charge_reference=term)
+    wanted |= set(charged.values_list("pk", flat=True)[:MOST])
+    for model in (Refund, Dispute):
+        wanted |= set(model.objects.filter(provider_id=term).values_list("payment_id", flat=True))
+    for row in Payment.objects.filter(pk__in=wanted).select_related("account"):
+        note = f"{show.money(row.amount_minor, row.currency)} of {row.account.external_id}, {row.status}"
+        yield desk.Hit("Payments", row.provider_id, show.page_of(Payment, row.pk), note, exact=True)
+
+
+def events(term: str) -> Iterator[desk.Hit]:
+    """Find a webhook by its id, or those about something."""
+    for row in ProviderEvent.objects.filter(event_id=term).defer("payload"):
+        link = show.page_of(ProviderEvent, row.pk)
+        yield desk.Hit("Webhooks", row.event_id, link, f"{row.type}, {row.get_state_display()}", exact=True)
+    for row in ProviderEvent.objects.filter(~Q(subject=""), subject=term).defer("payload").order_by("-id")[:MOST]:
+        link = show.page_of(ProviderEvent, row.pk)
+        yield desk.Hit("Webhooks", row.event_id, link, f"{row.type}, {row.get_state_display()}")
+
+
+desk.register(
+    desk.Finder("billing.view_payment", customers),
+    desk.Finder("billing.view_payment", payments),
+    desk.Finder("billing.view_providerevent", events),
+)

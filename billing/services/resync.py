@@ -1,0 +1,42 @@
+"""An account's state at the payment provider, looked up anew: its subscriptions and its latest payments."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from billing import refusals
+from billing.models import Customer, Payment
+from billing.providers import stripe
+from billing.services import customers, payments, tiers
+from subscriptions.models import Subscription
+
+MOST_PAYMENTS = 10
+
+
+def resync_account(account: UUID) -> str:
+    """Ask the provider about a customer, its subscriptions and latest payments, and apply what it says.
+
+    Told like webhooks, so that what applies already changes nothing. Called outside of transactions. Returns in words
+    what was asked about. Raises NotOurs where the provider does not know the account; StripeFailure.
+    """
+    known = Customer.objects.filter(account=account, deleted=False).exclude(provider_id="")
+    customer = known.order_by("-livemode").first()
+    if customer is None:
+        raise refusals.NotOurs("The payment provider does not know this account.")
+    client = stripe.client()
+    told = client.customer(customer.provider_id)
+    there = {each.id for each in client.subscriptions_of(customer.provider_id)}
+    ours = Subscription.objects.filter(account=account, provider=tiers.PROVIDER).exclude(provider_reference="")
+    there |= set(ours.order_by("-id").values_list("provider_reference", flat=True)[:5])
+    facts = [tiers.look_up_subscription(each) for each in sorted(there)]
+    latest = Payment.objects.filter(account=account, checkout__isnull=False).order_by("-occurred_at")
+    paid = [payments.look_up_payment(each) for each in latest.values_list("provider_id", flat=True)[:MOST_PAYMENTS]]
+    with transaction.atomic():
+        customers.update_customer(told)
+        for subscription in facts:
+            tiers.record_subscription(subscription)
+        for payment in paid:
+            payments.record_payment(payment)
+    return f"{len(facts)} subscriptions and {len(paid)} payments"

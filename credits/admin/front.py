@@ -1,0 +1,133 @@
+"""The front page: what is outstanding, what moved, and what waits for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from credits.admin import desk, show
+from credits.admin.desk import Board, Tile
+from credits.admin.unpriced import waiting
+from credits.models import GrantCategory, Overview, TaskRun
+from credits.plan.state import ZERO
+from credits.services.overview import DAYS, overview
+
+HEIGHT = 60
+MOVED = ("Sold", "Spent", "Granted", "Expired")
+KINDS = ("topup", "usage", "plan", "expiry")
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the chart: what came in, by sale or gift, beside what was spent."""
+
+    x: str
+    came: str
+    came_y: str
+    spent: str
+    spent_y: str
+    says: str
+
+
+def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
+    """Add to unfold's index page what ours prints."""
+    sees = request.user.has_perm("credits.view_account")
+    row = overview() if sees else None
+    page |= {"boards": desk.boards(request), "sees": sees}
+    if row is not None:
+        page |= {"taken_at": show.moment_tag(row.taken_at), "charts": list(_charts(row))}
+    return page
+
+
+def _list(model: str, **query: str) -> str:
+    address = reverse(f"admin:{model.replace('.', '_')}_changelist")
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def outstanding(request: HttpRequest) -> Iterator[Tile]:
+    """Tell the liability: credits that are still to be delivered, and what was paid for them."""
+    figures = overview().figures
+    for unit, category, amount, count in figures["outstanding"]:
+        link = _list("credits.grant", is_open__exact="1", category__exact=category)
+        text = show.amount(Decimal(amount), unit)
+        yield Tile(f"{GrantCategory(category).label} {unit}", text, link, f"in {count:,} open lots")
+    for currency, minor in figures["paid_for"]:
+        link = _list("credits.grant", is_open__exact="1", category__exact="paid")
+        yield Tile("Paid for them", show.money(minor, currency), link, "for what is not spent yet")
+    for unit, amount, count in figures["owed"]:
+        text = show.amount(Decimal(amount), unit)
+        yield Tile(
+            f"Debt in {unit}", text, _list("credits.account", condition="debt"), f"of {count:,} accounts", alarm=True
+        )
+
+
+def moved(request: HttpRequest) -> Iterator[Tile]:
+    """Tell what moved today and in thirty days."""
+    figures, today = overview().figures["moved"], timezone.now().date()
+    for unit in sorted({row[1] for row in figures}):
+        rows = [row for row in figures if row[1] == unit]
+        for index, name in enumerate(MOVED, 2):
+            month = sum((Decimal(row[index]) for row in rows), ZERO)
+            now = sum((Decimal(row[index]) for row in rows if row[0] == str(today)), ZERO)
+            link = _list("credits.transaction", kind__exact=KINDS[index - 2], recorded_at_from=str(today))
+            note = f"{show.amount(month, unit)} in {DAYS} days"
+            yield Tile(f"{name} today, {unit}", show.amount(now, unit), link, note)
+
+
+def unpriced(request: HttpRequest) -> Iterator[Tile]:
+    """Tell what use waits for a price."""
+    count = waiting(request)
+    link = _list("credits.unpricedusage", status__exact="open")
+    yield Tile("Use without a price", count or "0", link, "quarantined", bool(count))
+
+
+def clock(request: HttpRequest) -> Iterator[Tile]:
+    """Tell the result of the last audit, and when the clock's jobs last ran."""
+    audit = TaskRun.objects.filter(job="audit_books", finished_at__isnull=False).order_by("-started_at").first()
+    if audit is None:
+        yield Tile("Audit of the books", "Not yet", _list("credits.taskrun", q="audit_books"), "it runs every night")
+    else:
+        text = "Failed" if audit.error else f"{audit.done:,} offenders" if audit.done else "Clean"
+        link, bad = show.page_of(TaskRun, audit.pk), bool(audit.error or audit.done)
+        yield Tile("Audit of the books", text, link, f"{show.moment(audit.started_at)} UTC", bad)
+    last = TaskRun.objects.order_by("-started_at", "-id").first()
+    note = last.job.replace("_", " ") if last else "is beat running?"
+    yield Tile("Clock ran last", show.moment(last.started_at) if last else "Never", _list("credits.taskrun"), note)
+    failed = TaskRun.objects.filter(started_at__gte=timezone.now() - timedelta(days=1)).exclude(error="")
+    count = failed.order_by()[:1000].count()
+    yield Tile("Failed runs in a day", f"{count:,}", _list("credits.taskrun", runs="failed"), "", bool(count))
+
+
+def _charts(row: Overview) -> Iterator[dict[str, Any]]:
+    figures = row.figures["moved"]
+    for unit in sorted({each[1] for each in figures}):
+        days = [each for each in figures if each[1] == unit]
+        came = [Decimal(each[2]) + Decimal(each[4]) for each in days]
+        spent = [Decimal(each[3]) for each in days]
+        most = max([*came, *spent, ZERO])
+        if not most:
+            continue
+        bars = []
+        for index, each in enumerate(days):
+            up, down = int(came[index] * HEIGHT / most), int(spent[index] * HEIGHT / most)
+            says = f"{each[0]}: {show.amount(came[index], unit)} came, {show.amount(spent[index], unit)} spent"
+            bars.append(Day(str(index * 10 + 1), str(up), str(HEIGHT - up), str(down), str(HEIGHT - down), says))
+        width = max(len(bars), 10) * 10
+        yield {"unit": unit, "bars": bars, "first": days[0][0], "last": days[-1][0], "width": str(width),
+               "most": show.amount(most, unit)}  # fmt: skip
+
+
+desk.register(
+    Board("Outstanding credits", "credits.view_grant", outstanding, place=10),
+    Board("Moved", "credits.view_transaction", moved, place=20),
+    Board("Work waiting", "credits.view_unpricedusage", unpriced, place=40),
+    Board("Clock and books", "credits.view_taskrun", clock, place=60),
+)

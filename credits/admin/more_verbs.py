@@ -1,0 +1,148 @@
+"""Further buttons of an account: transfer, holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from credits import plan
+from credits.admin import desk, show
+from credits.admin.forms import TICKET, AmountField, ReasonForm, note
+from credits.admin.previews import Change
+from credits.admin.verbs import Verb
+from credits.models import Hold, HoldStatus
+from credits.models.accounts import account_id
+from credits.plan import Reservation, Sheet
+from credits.services import history, holds, transfers
+from credits.services.locks import known, lock_accounts, read_account
+from credits.services.once import Once
+
+MOST_HOLDS = 50
+
+
+class TransferForm(ReasonForm):
+    to = forms.CharField(
+        max_length=255,
+        help_text="The external id of the account that gains, of the same unit.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+    amount = AmountField(help_text="How much moves. Lots keep their category, priority and expiry.", min_value=0)
+    field_order = ("to", "amount", "reason", "note", "ticket")
+
+
+class Transfer(Verb):
+    path, title, permission = "transfer", "Transfer credits", "transfer_credits"
+    does = "Moves credits to another account of the same unit. Lots that may not move stay."
+    form_class = TransferForm
+
+    def target(self, data: dict[str, Any]) -> UUID:
+        """Return the account that gains."""
+        return account_id(data["to"], self.unit)
+
+    def hold(self, once: Once, data: dict[str, Any]) -> Sheet:
+        return known(lock_accounts([self.account.pk, self.target(data)], once=once, at=None), self.account.pk)
+
+    def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
+        plan.transfer(sheet, read_account(self.target(data)), data["amount"], self.memo(data))
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return transfers.transfer_credits(
+            once=once,
+            source=self.account.pk,
+            target=self.target(data),
+            amount=data["amount"],
+            memo=self.memo(data),
+        )
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"Transferred {show.amount(data['amount'], self.unit)} {self.unit} to {data['to']}."
+
+
+class HoldForm(forms.Form):
+    """``choices`` are the open holds."""
+
+    held = forms.ChoiceField(label="Hold", widget=UnfoldAdminSelectWidget)
+    note = note("Why", most=180, help_text="Kept in the log.", required=True)
+    ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        held: Any = self.fields["held"]
+        held.choices = choices if len(choices) == 1 else [("", "Choose a hold"), *choices]
+
+
+class ExtendForm(HoldForm):
+    hours = forms.IntegerField(
+        min_value=1,
+        max_value=24 * 30,
+        help_text="It times out so many hours from now.",
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+    field_order = ("held", "hours", "note", "ticket")
+
+
+class HoldVerb(Verb):
+    """Asks which open hold."""
+
+    permission = "manage_hold"
+
+    def form(self, data: Any = None) -> forms.Form:
+        rows = Hold.objects.filter(account=self.account.pk, status=HoldStatus.OPEN, freezes__isnull=True)
+        choices = [(str(row.pk), self.label(row)) for row in rows.order_by("-id")[:MOST_HOLDS]]
+        form_class: Any = self.form_class
+        form: forms.Form = form_class(data, choices=choices, initial={"held": self.request.GET.get("held", "")})
+        return form
+
+    def label(self, row: Hold) -> str:
+        """Return a hold as a choice."""
+        amount = show.amount(row.remaining, self.unit)
+        return f"{show.moment(row.created_at)} · {amount} {self.unit} · {row.description or row.feature or 'no words'}"
+
+    def held(self, sheet: Sheet, data: dict[str, Any]) -> Reservation:
+        """Return the hold, as it is on the account's sheet."""
+        return history.load_holds({sheet.id: sheet}, [UUID(data["held"])])[UUID(data["held"])]
+
+
+class ReleaseHold(HoldVerb):
+    path, title = "release-hold", "Release a hold"
+    does = "Frees what the hold still sets aside. Whoever placed it can no longer capture it."
+    form_class = HoldForm
+
+    def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
+        plan.release(sheet, self.held(sheet, data))
+        plan.expire_lots(sheet)
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return holds.release_hold(once=once, hold=UUID(data["held"]), account=self.account.pk)
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return "Released the hold."
+
+
+class ExtendHold(HoldVerb):
+    path, title = "extend-hold", "Extend a hold"
+    does = "Lets a hold last longer, so that it can still be captured."
+    form_class = ExtendForm
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        held = self.held(state, data)
+        before = held.expires_at
+        plan.extend(state, held, state.at + timedelta(hours=data["hours"]))
+        return [Change("Times out (UTC)", show.moment(before), show.moment(held.expires_at))]
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return holds.extend_hold(once=once, hold=UUID(data["held"]), lasting=timedelta(hours=data["hours"]))
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"Extended the hold by {data['hours']} hours from now."
+
+
+desk.register(
+    desk.Button(ReleaseHold, "lock_open", "More"),
+    desk.Button(ExtendHold, "more_time", "More"),
+    desk.Button(Transfer, "sync_alt", "More"),
+)

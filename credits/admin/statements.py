@@ -1,0 +1,184 @@
+"""An account's statement: to print, as CSV, and by e-mail to its owner."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from smtplib import SMTPException
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.core.mail import EmailMessage
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from credits import refusals
+from credits.admin import desk, show
+from credits.admin.confirmation import Confirmation, digest
+from credits.admin.previews import Change
+from credits.admin.verbs import Verb
+from credits.models import Account, AccountStatus, Transaction
+from credits.queries import balance_before, statement
+from credits.services.once import Once
+
+# A page to print, or a letter, tells so many movements; the file tells all.
+MOST_PRINTED = 1000
+HEADER = ("when", "number", "kind", "amount", "balance_after", "feature", "description", "reference", "transaction")
+
+
+class Echo:
+    """What csv writes to: it hands each line on."""
+
+    def write(self, line: str) -> str:
+        """Return the line."""
+        return line
+
+
+class StatementForm(forms.Form):
+    """The days that it tells, both included."""
+
+    since = forms.DateField(label="From", widget=forms.DateInput({"type": "date", "class": "f-date"}))
+    until = forms.DateField(label="To", widget=forms.DateInput({"type": "date", "class": "f-date"}))
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a span that ends before it begins."""
+        data = super().clean() or {}
+        since, until = data.get("since"), data.get("until")
+        if since and until and not date(1970, 1, 2) <= since <= until < date(9999, 1, 1):
+            self.add_error("until", "It ends before it begins.")
+        return data
+
+
+def usual() -> dict[str, date]:
+    """Return the last thirty days."""
+    today = timezone.now().date()
+    return {"since": today - timedelta(days=29), "until": today}
+
+
+def span(data: dict[str, Any]) -> tuple[datetime, datetime]:
+    """Return the moments between which a statement tells, in UTC."""
+    since, until = data["since"], data["until"] + timedelta(days=1)
+    return _midnight(since), _midnight(until)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def context(account: Account, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a statement prints."""
+    since, until = span(data)
+    rows = list(statement(account.pk, since=since, until=until)[: MOST_PRINTED + 1])
+    before = balance_before(account.pk, since=since, after=0)
+    after = balance_before(account.pk, since=until, after=0)
+    unit = account.unit_id
+    return {
+        "account": account,
+        "unit": unit,
+        "since": data["since"],
+        "until": data["until"],
+        "before": show.amount(before, unit),
+        "after": show.amount(after, unit),
+        "change": show.amount(after - before, unit, signed=True),
+        "rows": [_line(row, unit) for row in rows[:MOST_PRINTED]],
+        "more": len(rows) > MOST_PRINTED,
+    }
+
+
+def _line(row: Transaction, unit: str) -> dict[str, str]:
+    return {
+        "when": show.moment(row.recorded_at),
+        "what": row.description or row.feature or row.get_kind_display(),
+        "kind": row.get_kind_display(),
+        "amount": show.amount(row.amount, unit, signed=True),
+        "balance": show.amount(row.balance_after, unit),
+    }
+
+
+def page(request: HttpRequest, account: Account) -> HttpResponseBase:
+    """Answer with a statement to print; with ?format=csv as a file that streams."""
+    if not request.user.has_perm("credits.view_transaction"):
+        raise PermissionDenied
+    form = StatementForm(request.GET if "since" in request.GET else usual())
+    data = form.cleaned_data if form.is_valid() else usual()
+    if request.GET.get("format") == "csv":
+        answer = StreamingHttpResponse(lines(account, data), content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="statement-{data["since"]}-{data["until"]}.csv"'
+        return answer
+    return TemplateResponse(
+        request, "admin/credits/statement.html", {"form": form, "title": "Statement", **context(account, data)}
+    )
+
+
+def lines(account: Account, data: dict[str, Any]) -> Iterator[str]:
+    """Yield a statement as CSV, a slice of movements at a time: memory does not grow with it."""
+    writer: Any = csv.writer(Echo())
+    yield writer.writerow(HEADER)
+    since, until = span(data)
+    after = 0
+    while rows := list(statement(account.pk, since=since, until=until, after=after)[:2000]):
+        after = rows[-1].sequence
+        for row in rows:
+            yield writer.writerow([
+                row.recorded_at.isoformat(), row.sequence, row.kind, row.amount, row.balance_after, safe(row.feature),
+                safe(row.description), safe(row.reference_id), row.pk,
+            ])  # fmt: skip
+
+
+def safe(text: str) -> str:
+    """Return text that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+class SendStatement(Verb):
+    path, title, permission = "send-statement", "Send a statement", "send_statement"
+    does = "Sends the movements of these days to the account's e-mail address."
+    form_class = StatementForm
+    statuses = set(AccountStatus)
+
+    def form(self, data: Any = None) -> forms.Form:
+        return StatementForm(data, initial=usual())
+
+    def figures(self, state: Any) -> str:
+        return digest([self.account.email])
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        if not self.account.email:
+            raise refusals.InvalidField("email", "The account has no e-mail address: edit it first.")
+        told = context(self.account, data)
+        count = f"more than {MOST_PRINTED:,}" if told["more"] else f"{len(told['rows']):,}"
+        return [
+            Change("Sent to", show.EMPTY, self.account.email),
+            Change("Movements", show.EMPTY, count),
+            Change("Balance", told["before"], told["after"]),
+        ]
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        once.record(once.answer_to(None))
+        return self.account.email
+
+    def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
+        """Note that it is sent, then send it: a letter is lost rather than sent twice."""
+        done = super().confirmed(given, data)
+        if done:
+            subject = f"Your statement from {data['since']} to {data['until']}"
+            text = render_to_string("mail/statement.txt", context(self.account, data))
+            try:
+                EmailMessage(subject, text, to=[self.account.email]).send()
+            except (OSError, SMTPException) as error:
+                raise refusals.InvalidField("email", "The mail server did not take it. Try again later.") from error
+        return done
+
+    def because(self, data: dict[str, Any]) -> str:
+        return f"{data['since']} to {data['until']}"
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"Sent a statement to {done}."
+
+
+desk.register(desk.Button(SendStatement, "forward_to_inbox", "More"))

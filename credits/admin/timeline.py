@@ -1,0 +1,165 @@
+"""An account's movements in words, a page at a time.
+
+A page begins behind a movement's number, so that the thousandth costs what the first does. A filter looks at so many
+movements at a time: where they do not fill a page, the next address goes on from where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django import forms
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from credits.admin import show
+from credits.models import Account, Grant, GrantCategory, Price, Transaction, TransactionKind
+from credits.services.history import draws_of
+
+ROWS = 25
+# So many movements a filter looks at before it asks whether to go on.
+LOOKED_AT = 20_000
+FOR = {
+    TransactionKind.TOPUP: "bought",
+    TransactionKind.PLAN: "from the plan",
+    TransactionKind.TRIAL: "of a trial",
+    TransactionKind.PROMOTION: "given",
+    TransactionKind.ORDER: "from an order",
+    TransactionKind.USAGE: "for",
+    TransactionKind.CAPTURE: "captured of a hold, for",
+    TransactionKind.REFUND: "refunded",
+    TransactionKind.ADJUSTMENT: "adjusted",
+    TransactionKind.EXPIRY: "expired",
+    TransactionKind.TRANSFER: "transferred",
+    TransactionKind.CLAWBACK: "taken back",
+    TransactionKind.REVERSAL: "reversed",
+}
+
+
+class FilterForm(forms.Form):
+    """What of an account's movements is told."""
+
+    kind = forms.ChoiceField(
+        choices=[("", "Any kind"), *TransactionKind.choices], required=False, widget=UnfoldAdminSelectWidget
+    )
+    feature = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
+    reference = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
+    since = forms.DateField(required=False, widget=forms.DateInput({"type": "date", "class": "f-date"}))
+    until = forms.DateField(required=False, widget=forms.DateInput({"type": "date", "class": "f-date"}))
+    before = forms.IntegerField(required=False, min_value=1, max_value=2**62, widget=forms.HiddenInput)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The movements of a page, and the address of what is older."""
+
+    rows: list[Transaction]
+    older: str
+    filtered: bool
+    form: FilterForm
+    # Down to when the filter has looked, where it has not found a page.
+    looked_to: str = ""
+
+
+def page(account: Account, asked: QueryDict) -> Page:
+    """Return the movements that are asked for, newest first. A filter that makes no sense is left out."""
+    form = FilterForm(asked or None)
+    wanted = form.cleaned_data if form.is_bound and form.is_valid() else {}
+    top = min(wanted.get("before") or account.sequence + 1, account.sequence + 1)
+    rows = Transaction.objects.filter(account=account.pk, sequence__lt=top).select_related("price")
+    filters = _filters(wanted)
+    if reference := wanted.get("reference", "").replace("\0", ""):
+        rows = rows.filter(reference_id=reference)
+    bottom = 0
+    if filters and not reference:
+        top, bottom = _span(account, wanted, top)
+        rows = rows.filter(sequence__lt=top, sequence__gte=bottom)
+    found = list(rows.filter(**filters).order_by("-sequence")[: ROWS + 1])
+    last = found[ROWS - 1].sequence if len(found) > ROWS else bottom if bottom > 1 else 0
+    kept = {name: asked[name] for name in ("kind", "feature", "reference", "since", "until") if asked.get(name)}
+    older = urlencode({**kept, "before": last}) if last else ""
+    short = len(found) <= ROWS and bottom > 1
+    looked = Transaction.objects.filter(account=account.pk, sequence=bottom).first() if short else None
+    return Page(found[:ROWS], older, bool(kept), form, show.moment(looked.recorded_at) if looked else "")
+
+
+def _filters(wanted: dict[str, Any]) -> dict[str, Any]:
+    filters: dict[str, Any] = {name: wanted[name] for name in ("kind", "feature") if wanted.get(name)}
+    if wanted.get("since"):
+        filters["recorded_at__gte"] = _midnight(wanted["since"])
+    if wanted.get("until"):
+        filters["recorded_at__lt"] = _midnight(wanted["until"]) + timedelta(days=1)
+    return filters
+
+
+def _midnight(day: Any) -> datetime:
+    return datetime(max(day.year, 2), day.month, day.day, tzinfo=timezone.get_current_timezone())
+
+
+def _span(account: Account, wanted: dict[str, Any], top: int) -> tuple[int, int]:
+    """Return between which numbers to look: days lead to numbers by an index."""
+    if wanted.get("until"):
+        top = min(top, _last(account, _midnight(wanted["until"]) + timedelta(days=1)) + 1)
+    since = _last(account, _midnight(wanted["since"])) + 1 if wanted.get("since") else 1
+    bottom = max(top - LOOKED_AT, since)
+    return top, bottom if bottom > since else 0
+
+
+def _last(account: Account, before: datetime) -> int:
+    earlier = Transaction.objects.filter(account=account.pk, recorded_at__lt=before)
+    return earlier.order_by("-recorded_at", "-sequence").values_list("sequence", flat=True).first() or 0
+
+
+def lots_of(rows: list[Transaction], known: list[Grant]) -> dict[UUID, Grant]:
+    """Return the lots that movements drew on, with those that are known already."""
+    found = {lot.pk: lot for lot in known}
+    missing = {lot for row in rows for lot, _ in draws_of(row.draws)} - found.keys()
+    return found | Grant.objects.in_bulk(missing) if missing else found
+
+
+def lot_name(lot: Grant) -> str:
+    """Return a lot as people call it: the paid lot of October 2026."""
+    return f"{GrantCategory(lot.category).label} lot of {lot.created_at:%B %Y}"
+
+
+def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
+    """Return a movement as a sentence."""
+    what = format_html("{} {}", FOR[TransactionKind(row.kind)], _what(row))
+    if row.price is not None:
+        what = format_html("{} at {}", what, show.link(Price, row.price.pk, f"price v{row.price.version}"))
+    parts: list[SafeString | str] = [what]
+    drawn = [(lot, part) for lot, part in draws_of(row.draws) if lot in lots]
+    if drawn:
+        names = format_html_join(" and ", "{}{}", [_lot(lots[lot], part, unit, len(drawn)) for lot, part in drawn[:4]])
+        more = f" and {len(drawn) - 4} more" if len(drawn) > 4 else ""
+        parts.append(format_html("{} {}{}", "from" if row.amount < 0 else "to", names, more))
+    if row.parent_id:
+        parts.append(format_html("answering {}", show.link(Transaction, row.parent_id, show.short(row.parent_id))))
+    parts += [f"{label.lower()} {text}" for label, text in show.why(row)]
+    if row.request_id:
+        parts.append(f"request {row.request_id}")
+    parts.append(f"by {_who(row)}")
+    return format_html_join(", ", "{}", ((part,) for part in parts))
+
+
+def _what(row: Transaction) -> str:
+    words = f"({row.description})" if row.description else ""
+    if row.usage:
+        return f"{show.used(row.usage, row.feature)} {words}".strip()
+    return f"{row.feature} {words}".strip() if row.feature else row.description
+
+
+def _lot(lot: Grant, part: Any, unit: str, count: int) -> tuple[SafeString, str]:
+    return show.link(Grant, lot.pk, lot_name(lot)), f" ({show.amount(part, unit, signed=True)})" if count > 1 else ""
+
+
+def _who(row: Transaction) -> str:
+    name = row.actor_name or row.actor_id or "Florin"
+    return {"key": f"key {name}", "staff": f"{name} of staff"}.get(row.actor_kind, name)

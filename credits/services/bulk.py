@@ -1,0 +1,229 @@
+"""Many adjustments at once: checked line by line, applied in slices, undone by lines of their own.
+
+Each line's movement refers to its line, and that reference moves credits once for ever; a slice's movements and its
+lines commit together. So a worker that is killed is taken up by the next, and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import TypeVar
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from credits import refusals, units
+from credits.models import Account, AccountStatus, BulkAdjustment, BulkLine, BulkStatus, LineStatus
+from credits.models.accounts import account_id
+from credits.models.fields import MAX_AMOUNT
+from credits.plan import Actor, Memo
+from credits.plan.state import ZERO
+from credits.services.batch import Item, Verb, post_batch
+from credits.services.runs import Done
+
+T = TypeVar("T")
+MOST_LINES = 50_000
+SLICE = 500
+REFERENCE = "bulk"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Who asks for it, and why."""
+
+    actor: Actor
+    reason: str
+    note: str = ""
+    ticket: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A line as it was read: everything still text."""
+
+    number: int
+    external_id: str
+    amount: str
+    note: str = ""
+
+
+def check_bulk(*, file_name: str, unit: str, lines: Iterable[Asked], why: Why) -> BulkAdjustment:
+    """Check every line and keep them, good and bad. Moves nothing.
+
+    Raises InvalidField where there are no lines, or more than fifty thousand.
+    """
+    asked = list(islice(lines, MOST_LINES + 1))
+    if not asked:
+        raise refusals.InvalidField("file", "There are no lines in it.")
+    if len(asked) > MOST_LINES:
+        raise refusals.InvalidField("file", f"There are more than {MOST_LINES:,} lines in it: split it.")
+    seen: set[str] = set()
+    rows: list[BulkLine] = []
+    for part in _slices(asked, 5000):
+        ids = {account_id(line.external_id, unit): line for line in part}
+        known = dict(Account.objects.filter(pk__in=ids).values_list("pk", "status"))
+        rows += [_checked(line, unit, known.get(account_id(line.external_id, unit)), seen) for line in part]
+    return _keep(rows, file_name, unit, why)
+
+
+def undo_bulk(*, bulk: int, actor: Actor, request_id: str = "") -> BulkAdjustment:
+    """Prepare the lines that take back what another one did, to be looked at and confirmed. Moves nothing.
+
+    Raises InvalidField where it is not done, or is being undone already.
+    """
+    with transaction.atomic():
+        done = BulkAdjustment.objects.select_for_update(no_key=True).get(pk=bulk)
+        if done.status != BulkStatus.DONE or done.undoes_id or not done.done_count:
+            raise refusals.InvalidField("bulk", "There is nothing to take back.")
+        if BulkAdjustment.objects.filter(undoes=done).exists():
+            raise refusals.InvalidField("bulk", "It is being taken back already.")
+        rows = [
+            BulkLine(
+                number=line.number, external_id=line.external_id, account_id=line.account_id, amount=-line.amount,
+                note=f"Takes back line {line.number} of {done.file_name}"[:500], status=LineStatus.READY,
+            )
+            for line in done.lines.filter(status=LineStatus.DONE)
+            if line.amount is not None
+        ]  # fmt: skip
+        why = Why(actor, done.reason, f"Takes back {done.file_name}"[:500], done.ticket, request_id)
+        return _keep(rows, f"Undo of {done.file_name}"[:200], done.unit_id, why, undoes=done)
+
+
+def confirm_bulk(*, bulk: int) -> bool:
+    """Let a checked one be applied. Returns whether it was this call that did; a second changes nothing."""
+    checked = BulkAdjustment.objects.filter(pk=bulk, status=BulkStatus.CHECKED)
+    return bool(checked.update(status=BulkStatus.RUNNING, confirmed_at=timezone.now()))
+
+
+def discard_bulk(*, bulk: int) -> bool:
+    """Let a checked one never be applied. Returns whether it was this call that did."""
+    checked = BulkAdjustment.objects.filter(pk=bulk, status=BulkStatus.CHECKED)
+    return bool(checked.update(status=BulkStatus.DISCARDED, undoes=None, finished_at=timezone.now()))
+
+
+def apply_running_bulks() -> Done:
+    """Apply every confirmed one, slice by slice. Returns how many lines were done."""
+    done = 0
+    for bulk in BulkAdjustment.objects.filter(status=BulkStatus.RUNNING).order_by("pk"):
+        while (more := apply_slice(bulk=bulk.pk)) is not None:
+            done += more
+    return Done(done)
+
+
+def apply_slice(*, bulk: int) -> int | None:
+    """Apply the next lines of a confirmed one, movements and lines in one transaction.
+
+    Returns how many lines; None where nothing is left to do, or another worker is at it.
+    """
+    with transaction.atomic():
+        rows = BulkAdjustment.objects.select_for_update(skip_locked=True, no_key=True)
+        row = rows.filter(pk=bulk, status=BulkStatus.RUNNING).first()
+        if row is None:
+            return None
+        lines = list(row.lines.filter(status=LineStatus.READY).order_by("number")[:SLICE])
+        if not lines:
+            row.status, row.finished_at = BulkStatus.DONE, timezone.now()
+            row.save(update_fields=["status", "finished_at"])
+            return None
+        _apply(row, lines)
+        return len(lines)
+
+
+def _apply(row: BulkAdjustment, lines: Sequence[BulkLine]) -> None:
+    outcomes = post_batch(items=[_item(row, line) for line in lines])
+    for line, outcome in zip(lines, outcomes, strict=True):
+        if isinstance(outcome, refusals.Refusal):
+            line.status, line.error = LineStatus.REFUSED, outcome.detail[:300]
+            row.refused_count += 1
+        else:
+            line.status, line.movement_id = LineStatus.DONE, outcome.id
+            row.done_count += 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE credits_bulkline l SET status = n.status, error = n.error, movement_id = n.movement"
+            " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::uuid[]) AS n (id, status, error, movement)"
+            " WHERE l.id = n.id",
+            [
+                [line.pk for line in lines],
+                [str(line.status) for line in lines],
+                [line.error for line in lines],
+                [line.movement_id for line in lines],
+            ],
+        )
+    row.save(update_fields=["done_count", "refused_count"])
+
+
+def _item(row: BulkAdjustment, line: BulkLine) -> Item:
+    memo = Memo(
+        Actor("staff", row.actor_id, row.actor_name),
+        description=line.note or row.note,
+        reason=row.reason,
+        reference_type=REFERENCE,
+        reference_id=f"{row.pk}:{line.number}",
+        metadata={"ticket": row.ticket} if row.ticket else {},
+        request_id=row.request_id,
+    )
+    return Item(Verb.ADJUSTMENT, memo, amount=line.amount, account=line.account_id)
+
+
+def _checked(asked: Asked, unit: str, status: str | None, seen: set[str]) -> BulkLine:
+    amount, error = _amount(asked.amount, unit)
+    if not error and status is None:
+        error = "There is no such account of this unit."
+    elif not error and status == AccountStatus.CLOSED:
+        error = "The account is closed."
+    elif not error and asked.external_id in seen:
+        error = "The account is in the file already."
+    seen.add(asked.external_id)
+    return BulkLine(
+        number=asked.number,
+        external_id=asked.external_id[:255],
+        account_id=account_id(asked.external_id, unit) if status is not None else None,
+        amount=amount,
+        note=asked.note[:500],
+        status=LineStatus.BAD if error else LineStatus.READY,
+        error=error,
+    )
+
+
+def _amount(text: str, unit: str) -> tuple[Decimal | None, str]:
+    try:
+        amount = Decimal(text.strip().replace("−", "-"))
+    except InvalidOperation:
+        return None, f"“{text[:40]}” is no amount: write 50 or -12.5, without thousands separators."
+    if not amount.is_finite() or abs(amount) > MAX_AMOUNT:
+        return None, "The amount is too large."
+    if not amount:
+        return None, "An amount of 0 changes nothing."
+    places = units.decimal_places(unit)
+    if amount != round(amount, places):
+        return None, f"{unit} have {places} decimal places at the most."
+    return round(amount, places), ""
+
+
+def _keep(
+    rows: list[BulkLine], file_name: str, unit: str, why: Why, undoes: BulkAdjustment | None = None
+) -> BulkAdjustment:
+    good = [row.amount for row in rows if row.status == LineStatus.READY and row.amount is not None]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '60s'")
+        bulk = BulkAdjustment.objects.create(
+            file_name=file_name[:200], unit_id=unit, reason=why.reason, note=why.note, ticket=why.ticket,
+            undoes=undoes, lines_count=len(rows), bad_count=len(rows) - len(good),
+            total_added=sum((one for one in good if one > 0), ZERO),
+            total_taken=-sum((one for one in good if one < 0), ZERO),
+            actor_id=why.actor.id, actor_name=why.actor.name, request_id=why.request_id, created_at=timezone.now(),
+        )  # fmt: skip
+        for row in rows:
+            row.bulk = bulk
+        BulkLine.objects.bulk_create(rows, batch_size=5000)
+    return bulk
+
+
+def _slices(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

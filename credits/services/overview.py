@@ -1,0 +1,64 @@
+"""What the whole business has outstanding and what it moved, summed now and then for staff's front page.
+
+The sums read open lots and day totals, never the movements; the page reads one row.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from credits.models import Overview
+from credits.services.runs import Done
+from credits.services.totals import roll_up_statistics
+
+DAYS = 30
+OUTSTANDING = """
+    SELECT a.unit_id, g.category, sum(g.remaining)::text, count(*) FROM credits_grant g
+    JOIN credits_account a ON a.id = g.account_id WHERE g.is_open GROUP BY 1, 2 ORDER BY 1, 2
+"""
+PAID_FOR = """
+    SELECT paid_currency, round(sum(paid_minor * remaining / amount))::bigint FROM credits_grant
+    WHERE is_open AND paid_currency <> '' GROUP BY 1 ORDER BY 1
+"""
+OWED = "SELECT unit_id, sum(debt)::text, count(*) FROM credits_account WHERE debt > 0 GROUP BY 1"
+MOVED = """
+    SELECT d.day::text, a.unit_id,
+        coalesce(sum(d.amount) FILTER (WHERE d.kind IN ('topup', 'order')), 0)::text,
+        coalesce(-sum(d.amount) FILTER (WHERE d.kind IN ('usage', 'capture')), 0)::text,
+        coalesce(sum(d.amount) FILTER (WHERE d.kind IN ('plan', 'trial', 'promotion')), 0)::text,
+        coalesce(-sum(d.amount) FILTER (WHERE d.kind = 'expiry'), 0)::text
+    FROM credits_daytotal d JOIN credits_account a ON a.id = d.account_id
+    WHERE d.day > %s AND d.day <= %s GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def sum_up() -> Done:
+    """Renew the figures of the front page. Returns how many accounts had moved."""
+    moved = roll_up_statistics()
+    now = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '120s'")
+        figures: dict[str, Any] = {}
+        for name, sql, values in (
+            ("outstanding", OUTSTANDING, None),
+            ("paid_for", PAID_FOR, None),
+            ("owed", OWED, None),
+            ("moved", MOVED, [now.date() - timedelta(days=DAYS), now.date() + timedelta(days=1)]),
+        ):
+            cursor.execute(sql, values)
+            figures[name] = [list(row) for row in cursor.fetchall()]
+        Overview.objects.update_or_create(pk=Overview.ONLY, defaults={"figures": figures, "taken_at": now})
+    return Done(moved, f"{sum(row[3] for row in figures['outstanding']):,} open lots")
+
+
+def overview() -> Overview:
+    """Return the figures of the front page; where the clock has not been round yet, they are summed now."""
+    found = Overview.objects.filter(pk=Overview.ONLY).first()
+    if found is None:
+        sum_up()
+        found = Overview.objects.get(pk=Overview.ONLY)
+    return found

@@ -1,0 +1,58 @@
+"""What an account's page shows of its subscription."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from credits.admin import desk, show
+from credits.models import Account
+from subscriptions.admin.subscriptions import COLOURS
+from subscriptions.models import Status, Subscription, SubscriptionChange
+
+MOST_STEPS = 20
+
+
+def context(request: HttpRequest, account: Account) -> dict[str, Any]:
+    """Return the latest subscription and its history, in two queries."""
+    row = (
+        Subscription.objects.filter(account=account.pk)
+        .select_related("plan_version__plan", "next_version")
+        .order_by("-id")
+        .first()
+    )
+    if row is None:
+        return {"current": None}
+    changes = SubscriptionChange.objects.filter(subscription=row).select_related("to_version").order_by("-id")
+    return {"current": _current(row), "steps": [_step(each) for each in changes[:MOST_STEPS]]}
+
+
+def _current(row: Subscription) -> dict[str, Any]:
+    follows = f"{row.next_version} with the next period" if row.next_version else "Renews"
+    ended = row.status == Status.CANCELED
+    return {
+        "link": show.link(Subscription, row.pk, f"{row.plan_version.plan.name} ({row.plan_version})"),
+        "state": show.badge(row.get_status_display(), COLOURS[Status(row.status)]),
+        "begins": show.moment_tag(row.current_period_start),
+        "ends": show.moment_tag(row.current_period_end),
+        "next": "Ended" if ended else "Ends with the period" if row.cancel_at_period_end else follows,
+        "keeper": f"{row.provider} {row.provider_reference}".strip(),
+    }
+
+
+def _step(each: SubscriptionChange) -> dict[str, Any]:
+    return {
+        "at": show.moment_tag(each.at),
+        "what": each.get_verb_display(),
+        "version": str(each.to_version),
+        "by": each.actor_name or each.get_actor_kind_display(),
+        "why": each.reason,
+    }
+
+
+desk.register(
+    desk.Section(
+        "subscription", "subscriptions.view_subscription", "admin/subscriptions/of_account.html", context, place=10
+    )
+)

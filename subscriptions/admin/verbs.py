@@ -1,0 +1,185 @@
+"""The buttons of an account that change its plan.
+
+A subscription that a provider keeps is changed there, outside of transactions, and here as it then says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from credits.admin import desk, show
+from credits.admin.confirmation import Confirmation, digest
+from credits.admin.forms import TICKET, note
+from credits.admin.previews import Change
+from credits.admin.verbs import Verb
+from credits.plan import Owner
+from credits.services.once import Once
+from subscriptions import providers, refusals
+from subscriptions.models import Plan, Subscription
+from subscriptions.queries import newest_version, offered_versions, preview_change
+from subscriptions.services import subscriptions as services
+from subscriptions.services.by_account import cancel_of, go_to_plan
+from subscriptions.services.rows import live_row
+from subscriptions.services.writing import Cause
+
+WHEN = [("period_end", "With the running period"), ("now", "Now")]
+
+
+class WhyForm(forms.Form):
+    note = note("Why", most=180, help_text="Kept in the subscription's history.", required=True)
+    ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
+
+
+class CancelForm(WhyForm):
+    when = forms.ChoiceField(choices=WHEN, widget=UnfoldAdminSelectWidget)
+    field_order = ("when", "note", "ticket")
+
+
+class PlanForm(WhyForm):
+    plan = forms.ChoiceField(
+        help_text="To a higher plan at once; to a lower one with the next period.", widget=UnfoldAdminSelectWidget
+    )
+    field_order = ("plan", "note", "ticket")
+
+    def __init__(self, *args: Any, plans: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        plan: Any = self.fields["plan"]
+        plan.choices = [("", "Choose a plan"), *plans]
+
+
+class PlanVerb(Verb):
+    """Changes the account's subscription. What was used meanwhile does not matter to it."""
+
+    permission = "subscriptions.manage_subscription"
+
+    @property
+    def row(self) -> Subscription:
+        """The account's live subscription. Raises UnknownSubscription."""
+        row = live_row(self.account.pk)
+        if row is None:
+            raise refusals.UnknownSubscription("The account has no subscription.")
+        return row
+
+    def cause(self, data: dict[str, Any]) -> Cause:
+        """Return who does it and why, as the history will keep it."""
+        ticket = f" ({data['ticket']})" if data["ticket"] else ""
+        return Cause(self.actor, data["note"] + ticket, self.request.META.get("florin.request_id", ""))
+
+    def figures(self, state: Any) -> str:
+        row = live_row(self.account.pk)
+        return digest([state.status, str(row and (row.pk, row.status, row.updated_at))])
+
+    def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
+        """Do it here; or at the provider that keeps the subscription, where nothing may be locked meanwhile."""
+        row = live_row(self.account.pk)
+        keeper = providers.collector_of(row) if row else None
+        if row is None or keeper is None:
+            return super().confirmed(given, data)
+        if self.figures(self.look(data)) != given.seen:
+            return None
+        providers.through(given.once(), lambda: self.ask_keeper(keeper, row, data))
+        self.record(row, data)
+        return row
+
+    def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
+        """Do it at the provider's."""
+        raise NotImplementedError
+
+
+class ChangePlan(PlanVerb):
+    path, title = "change-plan", "Change the plan"
+    does = "Puts the account on another plan: a higher one at once, a lower one with the next period."
+    form_class = PlanForm
+
+    def form(self, data: Any = None) -> forms.Form:
+        versions = offered_versions().filter(unit=self.unit).order_by("plan__rank")
+        return PlanForm(data, plans=[(row.plan_id, f"{row.plan.name} ({row})") for row in versions])
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        row, after = live_row(self.account.pk), newest_version(data["plan"])
+        if row is None:
+            return [Change("Plan", "The default plan", str(after)), Change("Takes effect", show.EMPTY, "Now")]
+        up = after.plan.rank >= row.plan_version.plan.rank
+        if after.plan_id == row.plan_version.plan_id:
+            raise refusals.SamePlan(f"The account is on {after.plan_id} already.")
+        told = preview_change(subscription=row.pk, verb="upgrade" if up else "downgrade", plan=data["plan"])
+        return _told(told, after.currency)
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        owner = Owner(self.account.external_id, self.unit)
+        return go_to_plan(once=once, owner=owner, plan=data["plan"], cause=self.cause(data))
+
+    def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
+        after = newest_version(data["plan"])
+        if after.plan.is_default:
+            keeper.cancel(subscription=row, at_period_end=True)
+        elif after.plan.rank >= row.plan_version.plan.rank:
+            keeper.change(subscription=row, version=after)
+        else:
+            raise refusals.NotNow("To a lower plan it goes by the provider's own page, or by cancelling this one.")
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"The plan is changed to {Plan.objects.get(pk=data['plan']).name}."
+
+
+class CancelPlan(PlanVerb):
+    path, title = "cancel-plan", "Cancel the plan"
+    does = "Ends the subscription. Credits that were granted stay until they expire."
+    form_class = CancelForm
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        told = preview_change(subscription=self.row.pk, verb="cancel", at_once=data["when"] == "now")
+        return _told(told, self.row.plan_version.currency)
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        at_end = data["when"] != "now"
+        return cancel_of(once=once, account=self.account.pk, cause=self.cause(data), at_period_end=at_end)
+
+    def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
+        keeper.cancel(subscription=row, at_period_end=data["when"] != "now")
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"Canceled the plan {'now' if data['when'] == 'now' else 'with the running period'}."
+
+
+class ResumePlan(PlanVerb):
+    path, title = "resume-plan", "Resume the plan"
+    does = "Takes a cancellation or a scheduled change back, or lets a paused subscription go on."
+    form_class = WhyForm
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        row = self.row
+        if not (row.cancel_at_period_end or row.next_version_id or row.paused_at):
+            raise refusals.NothingToResume("Nothing was canceled, scheduled or paused.")
+        coming = "Ends with the period" if row.cancel_at_period_end else str(row.next_version or "Paused")
+        return [Change("What comes next", coming, f"Renews on {row.plan_version}")]
+
+    def act(self, once: Once, data: dict[str, Any]) -> Any:
+        return services.resume(once=once, subscription=self.row.pk, cause=self.cause(data))
+
+    def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
+        keeper.resume(subscription=row)
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return "The plan goes on."
+
+
+def _told(told: Any, currency: str) -> list[Change]:
+    """Return a preview as lines. The difference is of the price of a period."""
+    lines = [
+        Change("Plan", str(told.before), str(told.after or "None")),
+        Change("Takes effect (UTC)", show.EMPTY, show.moment(told.effective_at)),
+    ]
+    if told.price_difference is not None:
+        lines.append(Change("Price of a period", show.EMPTY, f"{show.money(told.price_difference, currency)} more"))
+    return lines
+
+
+desk.register(
+    desk.Button(ChangePlan, "swap_vert", "Plan"),
+    desk.Button(CancelPlan, "cancel", "Plan"),
+    desk.Button(ResumePlan, "resume", "Plan"),
+)

@@ -1,0 +1,173 @@
+"""Bulk adjustments: checked, shown, applied once per line whatever happens, taken back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from credits.models import Account, BulkAdjustment, BulkLine, Transaction
+from credits.services import bulk
+from tests.admin.conftest import Desk, text
+from tests.factories import make_account, spend
+from tests.processes import ROOT, environment
+
+GOOD = "external_id,amount,note\nalice@example.com,50,Sorry\nbob,12\n"
+
+
+def upload(desk: Desk, content: str | bytes, **fields: str) -> Any:
+    raw = content.encode() if isinstance(content, str) else content
+    file = SimpleUploadedFile("goodwill.csv", raw, content_type="text/csv")
+    asked = {"unit": "credits", "reason": "compensation", "note": "Outage", "ticket": "SUP-3", **fields}
+    return desk.post("credits/bulkadjustment/upload/", file=file, **asked)
+
+
+def checked(desk: Desk, content: str = GOOD) -> BulkAdjustment:
+    answer = upload(desk, content)
+    assert answer.status_code == 302, text(answer)
+    return BulkAdjustment.objects.latest("pk")
+
+
+def press(desk: Desk, row: BulkAdjustment, button: str) -> Any:
+    return desk.post(f"credits/bulkadjustment/{row.pk}/{button}/")
+
+
+def balances(*accounts: Account) -> list[Decimal]:
+    return [Account.objects.get(pk=account.pk).balance for account in accounts]
+
+
+def test_lines_are_shown_and_nothing_moves_before_it_is_confirmed(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave)
+
+    page = text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
+
+    assert "+62" in page
+    assert "Apply 2 lines" in page
+    bulk.apply_running_bulks()
+    assert balances(alice, bob) == [100, 0]
+
+
+def test_confirmed_twice_it_is_done_once(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave)
+
+    for _ in range(2):
+        press(dave, row, "confirm")
+        bulk.apply_running_bulks()
+
+    assert balances(alice, bob) == [150, 12]
+    row.refresh_from_db()
+    assert (row.status, row.done_count, row.refused_count) == ("done", 2, 0)
+    movement = Transaction.objects.get(account=alice, kind="adjustment")
+    assert (movement.actor_name, movement.reason, movement.description) == ("dave", "compensation", "Sorry")
+
+
+def test_it_is_taken_back_by_lines_that_are_shown_first(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave)
+    press(dave, row, "confirm")
+    bulk.apply_running_bulks()
+    spend(bob, 5)
+
+    press(dave, row, "undo")
+    back = BulkAdjustment.objects.latest("pk")
+    assert balances(alice, bob) == [150, 7]
+    press(dave, back, "confirm")
+    bulk.apply_running_bulks()
+
+    assert balances(alice, bob) == [100, 7]
+    back.refresh_from_db()
+    assert (back.done_count, back.refused_count) == (1, 1)
+    assert "Taken back" in text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
+    press(dave, row, "undo")
+    assert BulkAdjustment.objects.count() == 2
+
+
+def test_what_was_discarded_is_never_done(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave)
+
+    press(dave, row, "discard")
+    press(dave, row, "confirm")
+    bulk.apply_running_bulks()
+
+    assert balances(alice, bob) == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nobody,5", "no such account"),
+        ("bob,five", "is no amount"),
+        ("bob,", "is no amount"),
+        ("bob,NaN", "too large"),
+        ("bob,0", "changes nothing"),
+        ("bob,0.5", "decimal places"),
+        ("bob,1e30", "too large"),
+        ("alice@example.com,1", "in the file already"),
+        ("<script>alert(1)</script>,1", "no such account"),
+    ],
+)
+def test_wrong_lines_are_told_and_left_out(dave: Desk, alice: Account, bob: Account, line: str, words: str) -> None:
+    row = checked(dave, f"alice@example.com,1\n{line}\n")
+
+    page = text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
+
+    assert words in page
+    assert "<script>alert" not in page
+    report = b"".join(dave.get(f"credits/bulkadjustment/{row.pk}/report/?wrong=1").streaming_content).decode()
+    assert words in report
+    assert report.count("\n") == 2
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "external_id,amount\n", b"\xff\xfe\x00", b"a,1\x00"])
+def test_bad_files_are_refused(dave: Desk, alice: Account, content: str | bytes) -> None:
+    answer = upload(dave, content)
+
+    assert answer.status_code == 200
+    assert not BulkAdjustment.objects.exists()
+
+
+def test_nobody_else_may(eve: Desk, dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave)
+
+    assert upload(eve, GOOD).status_code == 403
+    assert dave.get(f"credits/bulkadjustment/{row.pk}/confirm/").status_code == 403
+    for button in ("confirm", "discard", "undo"):
+        assert press(eve, row, button).status_code == 403
+
+
+DYING = """
+import os, signal, sys
+import django
+django.setup()
+from credits.services import bulk
+bulk.SLICE = 10
+done = 0
+post = bulk.post_batch
+def dying(**asked):
+    global done
+    outcomes = post(**asked)
+    done += 1
+    if done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return outcomes
+bulk.post_batch = dying
+bulk.apply_running_bulks()
+"""
+
+
+def test_a_worker_killed_in_the_middle_is_taken_up(committed: None, monkeypatch: Any) -> None:
+    dave = Desk("dave", superuser=True)
+    owners = [make_account(external_id=f"o-{number}") for number in range(50)]
+    row = checked(dave, "".join(f"o-{number},{number + 1}\n" for number in range(50)))
+    assert bulk.confirm_bulk(bulk=row.pk)
+
+    killed = subprocess.run([sys.executable, "-c", DYING], cwd=ROOT, env=environment(), check=False)
+
+    assert killed.returncode == -9
+    assert BulkLine.objects.filter(status="done").count() == 20
+    bulk.apply_running_bulks()
+    assert balances(*owners) == [number + 1 for number in range(50)]
+    assert Transaction.objects.count() == 50
