@@ -9,7 +9,7 @@ BOOKS = frozenset({
     "credits.view_account", "credits.view_transaction", "credits.view_grant", "credits.view_hold",
     "credits.view_feature", "credits.view_price", "credits.view_unit", "credits.view_unpricedusage",
     "subscriptions.view_plan", "subscriptions.view_planversion", "subscriptions.view_subscription",
-    "billing.view_payment", "billing.view_pack",
+    "billing.view_payment", "billing.view_pack", "billing.view_difference",
 })  # fmt: skip
 MACHINERY = frozenset({
     "billing.view_providerevent", "credits.view_taskrun", "django_celery_beat.view_periodictask",
@@ -41,7 +41,7 @@ ROLES: dict[str, frozenset[str]] = {
     FINANCE: BOOKS
     | PRICES
     | BULK
-    | {"credits.send_statement", "billing.resync_customer"}
+    | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference"}
     | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"},
     ENGINEER: BOOKS | MACHINERY | {"credits.view_apikey"},
     AUDITOR: BOOKS | MACHINERY | PEOPLE | {"credits.view_bulkadjustment"},

@@ -123,6 +123,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Payments", "payments", "billing.payment"),
                     _page("Events", "webhook", "billing.providerevent"),
+                    _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Packs", "redeem", "billing.pack"),
                 ],
             },

@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from django.http import HttpRequest
 from django.urls import reverse
 
-from billing.models import EventState, ProviderEvent
+from billing.models import Difference, EventState, ProviderEvent
 from credits.admin.desk import Board, Tile, register
 
 MOST = 10_000
 
 
 def webhooks(request: HttpRequest) -> Iterator[Tile]:
-    """Tell how many webhooks failed or wait for what they belong to."""
+    """Tell how many webhooks failed or wait for what they belong to, and where the provider disagrees."""
     address = reverse("admin:billing_providerevent_changelist")
     for state, label in ((EventState.FAILED, "Failed webhooks"), (EventState.PARKED, "Parked webhooks")):
         count = ProviderEvent.objects.filter(state=state).order_by()[: MOST + 1].count()
         text = f"{MOST:,}+" if count > MOST else f"{count:,}"
         yield Tile(label, text, f"{address}?state__exact={state}", "", alarm=bool(count))
+
+    count = Difference.objects.filter(resolved_at=None).count()
+    found = f"{reverse('admin:billing_difference_changelist')}?state=open"
+    yield Tile("Differences from Stripe", f"{count:,}", found, "", alarm=bool(count))
 
 
 register(Board("Work waiting", "billing.view_providerevent", webhooks, place=40))

@@ -1,7 +1,7 @@
 """What the provider has and what we have, side by side, both ways. Nothing here writes.
 
-Money is compared by the movements of the provider's balance: each charge, refund and dispute of ours is one, and each of
-them is one of ours. Subscriptions are compared field by field, as ``follow_provider`` would have written them.
+Money is compared by the movements of the provider's balance: each charge, refund and dispute of ours is one, and each
+of them is one of ours. Subscriptions are compared field by field, as ``follow_provider`` would have written them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def compare_one(kind: DifferenceKind, about: str) -> list[Found]:
 
 
 def _money(moves: list[told.BalanceTransaction], since: datetime, *, livemode: bool) -> Iterator[Found]:
-    ours = _Ours(livemode)
+    ours = _Ours()
     charges = {move.source: move for move in moves if move.type in CHARGES}
     refunds = {move.source: move for move in moves if move.type in REFUNDS}
     # A dispute that was won has moved the balance twice; the first time took the money.
@@ -149,8 +149,7 @@ class _Ours:
     What we know is answered from our rows; only what we do not is asked for.
     """
 
-    def __init__(self, livemode: bool) -> None:
-        self.livemode = livemode
+    def __init__(self) -> None:
         self.client = stripe.client()
 
     def payment_of(self, charge: str) -> str:
@@ -161,7 +160,10 @@ class _Ours:
         if not found.payment_intent:
             return ""
         intent = self.client.payment_intent(found.payment_intent)
-        if intent.latest_charge != charge or account_of_customer(intent.customer, livemode=self.livemode) is None:
+        if (
+            intent.latest_charge != charge
+            or account_of_customer(intent.customer, livemode=self.client.livemode) is None
+        ):
             return ""
         return intent.id
 
@@ -198,9 +200,7 @@ def _subscription(subscription: told.Subscription, row: Subscription | None) -> 
             yield _of(subscription, "subscription", MISSING, subscription.status)
         return
     if over or row.status == Status.CANCELED:
-        if not over and not _our_word_counts(subscription, row):
-            yield _of(subscription, "status", row.status, subscription.status)
-        elif over and row.status != Status.CANCELED:
+        if (not over and not _our_word_counts(subscription, row)) or (over and row.status != Status.CANCELED):
             yield _of(subscription, "status", row.status, subscription.status)
         return
     try:

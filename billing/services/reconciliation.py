@@ -1,7 +1,7 @@
 """What the provider told and we did not hear, and what it has otherwise than we: taken in, listed, repaired.
 
-Repairing is looking up anew and applying, by the very services that webhooks go through: there is no second way in which
-money or a plan could change.
+Repairing is looking up anew and applying, by the very services that webhooks go through: there is no second way in
+which money or a plan could change.
 """
 
 from __future__ import annotations

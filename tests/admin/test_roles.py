@@ -31,6 +31,7 @@ LISTS = {
     "subscriptions/subscription/": EVERYBODY,
     "billing/payment/": EVERYBODY,
     "billing/pack/": EVERYBODY,
+    "billing/difference/": EVERYBODY,
     "billing/providerevent/": {L, F, E, A},
     "auth/user/": {A},
     "auth/group/": {A},

@@ -8,9 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from billing.models import Payment, ProviderEvent
+from billing.models import Difference, Payment, ProviderEvent
+from billing.services import reconciliation
 from credits.models import Account
 from tests.billing.till import Till, standing
+from tests.fakes.stripe import Fault
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def refunded(till: Till, bob: Account) -> Till:
     return till
 
 
-@pytest.mark.parametrize("page", ["payment", "providerevent", "pack"])
+@pytest.mark.parametrize("page", ["payment", "providerevent", "pack", "difference"])
 def test_every_page_opens(desk: Client, refunded: Till, page: str) -> None:
     assert desk.get(f"/admin/billing/{page}/").status_code == 200
     assert desk.get(f"/admin/billing/{page}/?q=pi_x").status_code == 200
@@ -55,3 +57,50 @@ def test_replay_really_runs_an_event_again(desk: Client, till: Till, bob: Accoun
 
     assert standing(bob)[0] == 100
     assert ProviderEvent.objects.get().state == "done"
+
+
+def test_repair_looks_up_what_differs_and_says_who_did_it(desk: Client, till: Till, bob: Account) -> None:
+    till.buy(bob)
+    reconciliation.list_differences()
+    row = Difference.objects.get()
+    assert b"Differences from Stripe" in desk.get("/admin/").content
+    assert row.subject in desk.get("/admin/billing/difference/?state=open").content.decode()
+
+    button = f"/admin/billing/difference/{row.pk}/repair/"
+    assert b"Repair the difference?" in desk.get(button).content
+    assert standing(bob)[0] == 0
+    told = desk.post(button, follow=True).content.decode()
+
+    assert "Both agree again." in told
+    assert standing(bob)[0] == 100
+    row.refresh_from_db()
+    assert row.resolved_by == "carol"
+    assert row.subject not in desk.get("/admin/billing/difference/?state=open").content.decode()
+    assert "Both agree again already." in desk.post(button, follow=True).content.decode()
+
+
+def test_repair_says_what_stands_in_the_way(desk: Client, till: Till, bob: Account) -> None:
+    till.buy(bob)
+    reconciliation.list_differences()
+    till.fake.api.faults.extend([Fault(), Fault(), Fault()])
+
+    told = desk.post(f"/admin/billing/difference/{Difference.objects.get().pk}/repair/", follow=True).content.decode()
+
+    assert "StripeUnreachable" in told
+    assert Difference.objects.get().resolved_at is None
+
+
+def test_compare_now_leaves_the_work_to_a_worker(desk: Client, till: Till) -> None:
+    assert b"Compare now?" in desk.get("/admin/billing/difference/compare/").content
+    assert "A worker compares now." in desk.post("/admin/billing/difference/compare/", follow=True).content.decode()
+
+
+def test_only_who_may_repairs(till: Till, bob: Account) -> None:
+    till.buy(bob)
+    reconciliation.list_differences()
+    agent = User.objects.create_user("dave", is_staff=True)
+    client = Client()
+    client.force_login(agent)
+    for button in (f"{Difference.objects.get().pk}/repair/", "compare/"):
+        assert client.post(f"/admin/billing/difference/{button}").status_code == 403
+    assert standing(bob)[0] == 0
