@@ -67,7 +67,7 @@ def invoice(event: ProviderEvent) -> Apply:
     named = _reference(details.get("subscription"))
     if not named:
         raise refusals.NotOurs("It is for no subscription.")
-    facts = tiers.look_up_subscription(named, object_id(event))
+    facts = tiers.look_up_subscription(named)
     return lambda: _ignore_result(tiers.record_subscription(facts))
 
 

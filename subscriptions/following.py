@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from credits.plan.windows import boundary
 from subscriptions.models import Status, Verb
 from subscriptions.periods import number_at
 from subscriptions.rules import ZERO, Month, State, Step, Terms, begun, change_now, ended, unused
@@ -19,11 +20,22 @@ ZONE = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """A time that was paid for on a plan, from ``at`` on: a period, or after a change the rest of one."""
+
+    at: datetime
+    terms: Terms
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A subscription as its provider tells it.
 
     ``anchor`` is the moment that its periods are counted from. ``paid_from`` and ``paid_until`` are the period that was
-    paid for last; without one nothing was.
+    paid for last; without one nothing was. ``history`` is what was paid and not followed yet, in its order: what it
+    brings is worked out as of then, so that it does not matter when anybody here heard of it.
     """
 
     status: str
@@ -36,6 +48,24 @@ class Told:
     paid_from: datetime | None = None
     paid_until: datetime | None = None
     ended_at: datetime | None = None
+    history: tuple[Paid, ...] = ()
+
+
+def as_paid(told: Told, paid: Paid) -> Told:
+    """Return what the provider would have told when a time had just been paid for."""
+    # Before the one that it has now it had another anchor, which only that time tells.
+    anchor = told.anchor if told.anchor <= paid.starts_at else paid.starts_at
+    number = max(number_at(anchor, paid.starts_at, ZoneInfo(ZONE), paid.terms.months), 0)
+    return replace(
+        lived(told),
+        terms=paid.terms,
+        anchor=anchor,
+        period_start=boundary(anchor, number * paid.terms.months, ZoneInfo(ZONE)),
+        period_end=paid.ends_at,
+        paid_from=paid.starts_at,
+        paid_until=paid.ends_at,
+        history=(),
+    )
 
 
 def follow(state: State | None, told: Told, month: Month | None, at: datetime) -> Step:

@@ -39,6 +39,9 @@ class Invoice(Record):
     period_ends_at = models.DateTimeField(null=True, help_text="Until when it pays for the plan.")
     price_reference = models.CharField(max_length=255, blank=True, help_text="The price of that period.")
     hosted_url = models.TextField(blank=True, help_text="Where the customer sees it.")
+    followed = models.BooleanField(
+        default=False, help_text="Whether the subscription has become what this payment made of it."
+    )
 
     class Meta:
         ordering = ["-occurred_at", "-id"]

@@ -18,6 +18,11 @@ class MoneyCalls(CheckoutCalls):
         params: Any = {"expand": ["payments"]}
         return readers.read_invoice(self.ask(lambda: self.v1.invoices.retrieve(invoice, params)))
 
+    def invoices_of(self, subscription: str) -> list[objects.Invoice]:
+        """Return all invoices of a subscription, oldest first, with what paid them."""
+        params: Any = {"subscription": subscription, "limit": PAGE_ROWS, "expand": ["data.payments"]}
+        return [readers.read_invoice(each) for each in reversed(self.rows(self.v1.invoices.list, params))]
+
     def payment_intent(self, intent: str) -> objects.PaymentIntent:
         """Return a payment."""
         return readers.read_intent(self.ask(lambda: self.v1.payment_intents.retrieve(intent)))

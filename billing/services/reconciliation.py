@@ -110,7 +110,7 @@ def _apply(row: Difference) -> None:
     facts = payments.look_up_payment(row.about)
     invoice = client.invoice_of(row.about)
     named = client.invoice(invoice).subscription if invoice else ""
-    paid = tiers.look_up_subscription(named, invoice) if named else None
+    paid = tiers.look_up_subscription(named) if named else None
     with transaction.atomic():
         if paid is not None:
             tiers.record_subscription(paid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from billing.services.customers import account_of_customer
 from billing.services.inbox import wake
 from credits.models import Allotment, Transaction
 from credits.plan import SYSTEM
-from subscriptions.following import Told
+from subscriptions.following import Paid, Told
 from subscriptions.models import PlanVersion, Status, Subscription
 from subscriptions.periods import number_at
 from subscriptions.services.following import follow_provider
@@ -40,18 +40,16 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A subscription, and of its invoices those that an event is about and the latest."""
+    """A subscription, and all its invoices, the oldest first."""
 
     subscription: told.Subscription
     invoices: tuple[told.Invoice, ...]
 
 
-def look_up_subscription(subscription: str, *invoices: str) -> Facts:
-    """Ask the provider for a subscription, its latest invoice and others that are named. Raises StripeFailure."""
+def look_up_subscription(subscription: str) -> Facts:
+    """Ask the provider for a subscription and all its invoices. Raises StripeFailure."""
     client = stripe.client()
-    found = client.subscription(subscription)
-    wanted = dict.fromkeys(each for each in (found.latest_invoice, *invoices) if each)
-    return Facts(found, tuple(client.invoice(each) for each in wanted))
+    return Facts(client.subscription(subscription), tuple(client.invoices_of(subscription)))
 
 
 def record_subscription(facts: Facts) -> Subscription | None:
@@ -70,9 +68,10 @@ def record_subscription(facts: Facts) -> Subscription | None:
         account=account,
         provider=PROVIDER,
         reference=subscription.id,
-        told=told_of(subscription),
+        told=replace(told_of(subscription), history=_history(facts)),
         cause=BY_PROVIDER,
     )
+    Invoice.objects.filter(subscription_reference=subscription.id, status="paid").update(followed=True)
     _close_checkout(subscription)
     for invoice in facts.invoices:
         _keep_payments(account, invoice)
@@ -123,6 +122,25 @@ def told_of(subscription: told.Subscription) -> Told:
         paid_until=last.period_ends_at if last else None,
         ended_at=subscription.ended_at,
     )
+
+
+def _history(facts: Facts) -> tuple[Paid, ...]:
+    """Return what was paid and not followed yet, in the order in which it was paid. Raises ParentUnknown."""
+    reference = facts.subscription.id
+    followed = Invoice.objects.filter(subscription_reference=reference, followed=True)
+    known = set(followed.values_list("provider_id", flat=True))
+    paid = [each for each in facts.invoices if each.status == "paid" and each.paid_at and each.id not in known]
+    found = []
+    for invoice in sorted(paid, key=lambda each: (each.paid_at, each.created)):
+        lines = [line for line in invoice.lines if line.subscription and line.price]
+        line = max(lines, key=lambda each: (each.amount, each.period_end), default=None)
+        trial = facts.subscription.trial_end
+        if line is None or (trial is not None and line.period_end <= trial):
+            continue
+        terms = terms_of(version_of_price(line.price))
+        at = line.period_start if line.proration else max(invoice.paid_at or invoice.created, line.period_start)
+        found.append(Paid(at, terms, line.period_start, line.period_end))
+    return tuple(found)
 
 
 def version_of_price(price: str) -> PlanVersion:

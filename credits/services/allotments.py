@@ -101,7 +101,9 @@ def end_allotment(
     row.save(update_fields=["ends_at", "next_at"])
     sheet = lock_account(account, once=None, at=at)
     _settle_anew(sheet)
-    return post([sheet], row, None)
+    post([sheet], row, None)
+    row.refresh_from_db()
+    return row
 
 
 def end_all_allotments(account: UUID) -> None:

@@ -12,7 +12,7 @@ from credits.models import AccountStatus
 from credits.plan import Sheet
 from credits.services.once import Once, money
 from subscriptions import refusals, rules
-from subscriptions.following import ZONE, Told, follow, lived, was_paid
+from subscriptions.following import ZONE, Told, as_paid, follow, lived, was_paid
 from subscriptions.models import Status, Subscription
 from subscriptions.rules import State
 from subscriptions.services.rows import check_unit, live_row, lock_settled, locked_row, month_at, put_state, version_row
@@ -45,14 +45,20 @@ def follow_provider(
     state = settle(row, sheet)
     if sheet.status == AccountStatus.CLOSED:
         return row
+    for paid in told.history:
+        state = _write(row, state, as_paid(told, paid), sheet, cause, paid.at)
     if state.status != Status.CANCELED and was_paid(told, state):
         state = _write(row, state, lived(told), sheet, cause)
     _write(row, state, told, sheet, cause)
     return row
 
 
-def _write(row: Subscription, state: State, told: Told, sheet: Sheet, cause: Cause) -> State:
-    step = follow(state, told, month_at(row, state, sheet.at), sheet.at)
+def _write(
+    row: Subscription, state: State, told: Told, sheet: Sheet, cause: Cause, at: datetime | None = None
+) -> State:
+    """Write what the provider told of a moment, which is now unless ``at`` says when it was."""
+    at = min(at or sheet.at, sheet.at)
+    step = follow(state, told, month_at(row, state, at), at)
     if state.status == Status.CANCELED != step.state.status:
         _make_room(sheet, cause)
     write(row, step, cause, sheet.at)
@@ -62,8 +68,9 @@ def _write(row: Subscription, state: State, told: Told, sheet: Sheet, cause: Cau
 def _begin(sheet: Sheet, provider: str, reference: str, told: Told, cause: Cause) -> Subscription | None:
     if sheet.status == AccountStatus.CLOSED:
         return None
-    begun = lived(told) if was_paid(told, None) else told
-    step = follow(None, begun, None, sheet.at)
+    first, *later = told.history or (None,)
+    begun = as_paid(told, first) if first else lived(told) if was_paid(told, None) else told
+    step = follow(None, begun, None, min(first.at, sheet.at) if first else sheet.at)
     if step.state.status == Status.CANCELED:
         return None
     check_unit(version_row(told.terms.version), sheet.owner.unit)
@@ -79,7 +86,10 @@ def _begin(sheet: Sheet, provider: str, reference: str, told: Told, cause: Cause
         write(row, step, cause, sheet.at)
         if step.state.status == Status.TRIALING and not had_trial:
             grant_trial(row, told.terms, cause, sheet.at)
-        _write(row, step.state, told, sheet, cause)
+        state = step.state
+        for paid in filter(None, later):
+            state = _write(row, state, as_paid(told, paid), sheet, cause, paid.at)
+        _write(row, state, told, sheet, cause)
     return row
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from credits.models import AccountStatus, Allotment, GrantCategory
 from credits.plan import SYSTEM, Actor, LotTerms, Memo, Sheet
+from credits.plan.windows import boundary
 from credits.services.allotments import Order, end_allotment, start_allotment
 from credits.services.allowances import put_on_allowance
 from credits.services.movements import add_credits
@@ -68,7 +69,8 @@ def write(row: Subscription, step: Step, cause: Cause, at: datetime) -> None:
                 },
             )
         if step.credits:
-            _grant(row, step, change, cause)
+            _grant(row, step, change, cause, at)
+            _let_run(row, step.state, at)
 
 
 def settle(row: Subscription, sheet: Sheet) -> State:
@@ -108,25 +110,31 @@ def _arrange_orders(row: Subscription, step: Step, at: datetime) -> None:
     if step.verb in {Verb.CHANGE, Verb.ACTIVATE} and before is not None and before.next_terms is not None:
         row.allotment, row.next_allotment = row.next_allotment, None
     elif step.first is not None:
-        _stop(row.allotment, at)
+        _stop(row.allotment, step, at)
         row.allotment = _start(row, state, state.terms, 0, at, first=step.first)
     elif step.order_from is not None:
-        _stop(row.allotment, at)
+        _stop(row.allotment, step, at)
         row.allotment = _start(row, state, state.terms, step.order_from, at)
     elif before is not None and before.terms != state.terms:
-        _stop(row.allotment, at)
-        number = number_at(state.anchor, at, ZoneInfo(state.zone)) + 1
-        row.allotment = _start(row, state, state.terms, max(number, 0), at)
+        _stop(row.allotment, step, at)
+        number = number_at(state.anchor, step.at, ZoneInfo(state.zone)) + 1
+        row.allotment = _start(row, state, state.terms, max(number, 0), at, waits=bool(step.credits))
     following = state.next_terms if state.status in {Status.TRIALING, Status.ACTIVE} else None
     if row.next_allotment is not None and (before is None or before.next_terms != following):
-        _stop(row.next_allotment, at)
+        _stop(row.next_allotment, step, at)
         row.next_allotment = None
     if row.next_allotment is None and following is not None:
         number = number_at(state.anchor, state.period_end, ZoneInfo(state.zone))
         row.next_allotment = _start(row, state, following, number, at)
     if state.status == Status.CANCELED:
-        _stop(row.allotment, at)
-    elif row.allotment is not None and row.allotment.ends_at != (ends_at := _order_ends_at(state)):
+        _stop(row.allotment, step, at)
+    elif not step.credits:
+        _let_run(row, state, at)
+
+
+def _let_run(row: Subscription, state: State, at: datetime) -> None:
+    """Let the standing order issue what the state says that it may, of months that have begun at once."""
+    if row.allotment is not None and row.allotment.ends_at != (ends_at := _order_ends_at(state)):
         row.allotment = end_allotment(allotment=row.allotment.pk, ends_at=ends_at, at=at)
 
 
@@ -139,10 +147,21 @@ def _order_ends_at(state: State) -> datetime | None:
 
 
 def _start(
-    row: Subscription, state: State, terms: Terms, number: int, at: datetime, *, first: Decimal | None = None
+    row: Subscription,
+    state: State,
+    terms: Terms,
+    number: int,
+    at: datetime,
+    *,
+    first: Decimal | None = None,
+    waits: bool = False,
 ) -> Allotment | None:
+    """Begin a standing order. One that ``waits`` issues nothing yet: credits of an earlier month come first."""
     if not terms.monthly:
         return None
+    ends_at = None if state.paid_until is None else _order_ends_at(state)
+    if waits:
+        ends_at = boundary(state.anchor, number, ZoneInfo(state.zone))
     order = Order(
         source=f"subscription:{row.pk}",
         description=f"Plan {terms.plan}",
@@ -153,14 +172,15 @@ def _start(
         first_period=number,
         priority=PLAN_PRIORITY,
         rollover_cap=terms.rollover_cap,
-        ends_at=None if state.paid_until is None else _order_ends_at(state),
+        ends_at=ends_at,
     )
     return start_allotment(account=row.account_id, order=order, at=at)
 
 
-def _stop(order: Allotment | None, at: datetime) -> None:
+def _stop(order: Allotment | None, step: Step, at: datetime) -> None:
+    """Let a standing order issue nothing from a step on, also where that was some time ago."""
     if order is not None and order.next_at is not None:
-        end_allotment(allotment=order.pk, ends_at=at, at=at)
+        end_allotment(allotment=order.pk, ends_at=step.at, at=at)
 
 
 Allowed = tuple[str | None, datetime | None, str | None, date | None]
@@ -206,13 +226,18 @@ def _record(row: Subscription, step: Step, cause: Cause, at: datetime) -> Subscr
     )
 
 
-def _grant(row: Subscription, step: Step, change: SubscriptionChange, cause: Cause) -> None:
-    """Add the credits that a change within a month brings. They end with the month, or roll over as its others do."""
+def _grant(row: Subscription, step: Step, change: SubscriptionChange, cause: Cause, at: datetime) -> None:
+    """Add the credits that a change within a month brings. They end with the month, or roll over as its others do.
+
+    Of a month that is over by now they have ended already: nothing comes.
+    """
     if row.allotment is None or step.month is None:
         raise AssertionError("Credits come with a month and a standing order.")
     terms = step.state.terms
     number = number_at(step.state.anchor, step.at, ZoneInfo(step.state.zone))
     ends = None if terms.rollover_cap is not None else step.month.ends_at
+    if ends is not None and ends <= at:
+        return
     add_credits(
         account=row.account_id,
         amount=step.credits,
@@ -224,5 +249,5 @@ def _grant(row: Subscription, step: Step, change: SubscriptionChange, cause: Cau
             request_id=cause.request_id,
         ),
         terms=LotTerms(GrantCategory.PLAN, PLAN_PRIORITY, ends),
-        at=step.at,
+        at=at,
     )
