@@ -58,11 +58,11 @@ class Till:
         self.fake.customer_pays(checkout.provider_id)
         return str(self.fake.seen(checkout.provider_id)["subscription"])
 
-    def move(self, subscription: str, plan: str) -> None:
-        """Move a subscription to another plan at the provider's, as its portal would."""
+    def move(self, subscription: str, plan: str, *, nth: int = 1) -> None:
+        """Move a subscription to another plan at the provider's, as its portal would, for the ``nth`` time."""
         price = PlanPrice.objects.get(plan_version=newest_version(plan)).price_reference
         stripe.client().change_subscription(
-            subscription, price=price, proration="always_invoice", idempotency_key=f"{subscription}-{plan}"
+            subscription, price=price, proration="always_invoice", idempotency_key=f"{subscription}-{plan}-{nth}"
         )
 
     def intent(self, checkout: Checkout) -> str:
