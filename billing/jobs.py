@@ -7,7 +7,7 @@ import logging
 from celery.schedules import crontab
 
 from billing import handlers
-from billing.services import inbox, reconciliation
+from billing.services import inbox, reconciliation, refunds
 from credits.jobs import MINUTE, Job, by_name
 from credits.services.runs import Done
 
@@ -32,6 +32,7 @@ def reconcile() -> Done:
 JOBS = by_name([
     Job("process_inbox", "Processes webhooks that no worker was told of, or that are to be tried again", MINUTE,
         process_inbox),
+    Job("finish_refunds", "Finishes refunds that whoever asked for was cut off from", MINUTE, refunds.finish_refunds),
     Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
         crontab(hour="2", minute="0"), reconcile),
 ])  # fmt: skip

@@ -30,6 +30,16 @@ class NoCustomer(Refusal):
     status, code, title, stored = 404, "customer_not_found", "The account has bought nothing yet.", False
 
 
+class UnknownPayment(Refusal):
+    status, code, title, stored = 404, "payment_not_found", "There is no such payment.", False
+
+
+class NotRefundable(Refusal):
+    """Nothing of the payment can be given back: it did not come in, went back already, or is under dispute."""
+
+    status, code, title, stored = 409, "not_refundable", "The payment cannot be refunded.", False
+
+
 class NotOurs(Exception):
     """What an event tells of is nothing that anybody here asked for: it is kept and ignored."""
 

@@ -37,11 +37,15 @@ SUPPORT, SUPPORT_LEAD, FINANCE, ENGINEER, AUDITOR = "Support", "Support lead", "
 # Nobody who moves credits makes keys or gives out roles; that stays with superusers.
 ROLES: dict[str, frozenset[str]] = {
     SUPPORT: BOOKS | TICKETS,
-    SUPPORT_LEAD: BOOKS | TICKETS | TERMS | BULK | {"billing.view_providerevent", "billing.replay_providerevent"},
+    SUPPORT_LEAD: BOOKS
+    | TICKETS
+    | TERMS
+    | BULK
+    | {"billing.refund_payment", "billing.view_providerevent", "billing.replay_providerevent"},
     FINANCE: BOOKS
     | PRICES
     | BULK
-    | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference"}
+    | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference", "billing.refund_payment"}
     | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"},
     ENGINEER: BOOKS | MACHINERY | {"credits.view_apikey"},
     AUDITOR: BOOKS | MACHINERY | PEOPLE | {"credits.view_bulkadjustment"},

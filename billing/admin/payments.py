@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from billing.admin.refunding import RefundPayment
 from billing.models import Dispute, Payment, Refund
 from credits.admin import show
+from credits.admin.buttons import button
 from credits.admin.lists import Bounded, OfAccount
 from credits.admin.policies import ReadOnly
 from credits.models import Account, Transaction
@@ -29,6 +31,7 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_before_template = "admin/credits/of_account.html"
     list_filter = (OfAccount, "under_dispute")
     ordering = ("-occurred_at", "-id")
+    actions_detail = ("refund",)
     fields = (
         "provider_id", "owner", "paid", "state", "for_what", "back", "refund_list", "dispute_list", "brought",
         "claimed", "charge_reference", "failure", "receipt_url", "livemode", "occurred_at", "updated_at",
@@ -36,6 +39,13 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> tuple[str, ...]:
         return self.fields
+
+    def has_refund_payment_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return RefundPayment.allowed(request)
+
+    @button("Refund", path=RefundPayment.path, icon="undo", permission="refund_payment")
+    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return RefundPayment(self, request, object_id).answer()
 
     @admin.display(description="When (UTC)")
     def when(self, row: Payment) -> str:

@@ -37,12 +37,12 @@ class Resync(Verb):
         once = given.once()
         once.check(once.find())
         try:
-            asked = resync_account(self.account.pk)
+            asked: str = resync_account(self.account.pk)
         except (NotOurs, ParentUnknown) as error:
             raise InvalidField("stripe", str(error)) from error
-        keep(once=once, act=lambda: asked)
-        self.record(asked, data)
-        return asked
+        kept: str = keep(once=once, act=lambda: asked)
+        self.record(kept, data)
+        return kept
 
     def because(self, data: dict[str, Any]) -> str:
         return ""

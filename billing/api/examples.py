@@ -52,3 +52,17 @@ PAYMENT: dict[str, Any] = {
     "credits_taken_back": 0,
     "created_at": "2026-10-08T16:30:00Z",
 }
+REFUND_ASKED = {"amount_minor": 500, "reason": "Half of the pack was not wanted"}
+REFUND = {
+    "id": "01939f0e-1111-7000-8000-000000000001",
+    "payment": "pi_3Q0000000000000000000000",
+    "account": "ada@example.com",
+    "amount_minor": 500,
+    "currency": "USD",
+    "status": "done",
+    "refund_id": "re_3Q0000000000000000000000",
+    "reason": "Half of the pack was not wanted",
+    "refunded_minor": 500,
+    "credits_taken_back": 50,
+    "created_at": "2026-10-08T16:30:00Z",
+}

@@ -49,6 +49,13 @@ class CheckoutRequest(RequestSerializer):
         return attrs
 
 
+class PaymentRefundRequest(RequestSerializer):
+    amount_minor = serializers.IntegerField(
+        min_value=1, max_value=2**53, required=False, help_text="In minor units (cents); without it all that is left."
+    )
+    reason = TextField(max_length=255, help_text="Why, in words. Kept with it, not sent to the customer.")
+
+
 class PortalRequest(RequestSerializer):
     account = OwnerIdField(help_text="The owner's external_id.")
     return_url = AddressField(help_text="Where the customer goes from there.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.models import Checkout, CheckoutKind, CheckoutStatus, Pack, Payment
+from billing.models import Checkout, CheckoutKind, CheckoutStatus, Pack, Payment, RefundOrder, RefundStatus
 from credits.amounts import number
 from credits.api.shapes import AmountOut
 
@@ -62,6 +62,38 @@ def print_payment(payment: Payment) -> dict[str, Any]:
         "credits_taken_back": number(payment.claimed),
         "created_at": payment.occurred_at,
     }
+
+
+def print_refund(order: RefundOrder) -> dict[str, Any]:
+    """Return a refund, which was fetched with its payment and that one's account."""
+    payment = order.payment
+    return {
+        "id": order.pk,
+        "payment": payment.provider_id,
+        "account": payment.account.external_id,
+        "amount_minor": order.amount_minor,
+        "currency": payment.currency,
+        "status": order.status,
+        "refund_id": order.provider_id or None,
+        "reason": order.reason,
+        "refunded_minor": payment.refunded_minor,
+        "credits_taken_back": number(payment.claimed),
+        "created_at": order.created_at,
+    }
+
+
+class PaymentRefundOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    payment = serializers.CharField(help_text="The provider's id of the payment.")
+    account = serializers.CharField()
+    amount_minor = serializers.IntegerField()
+    currency = serializers.CharField()
+    status = serializers.ChoiceField(RefundStatus.choices)
+    refund_id = serializers.CharField(allow_null=True, help_text="The provider's.")
+    reason = serializers.CharField()
+    refunded_minor = serializers.IntegerField(help_text="What of the payment went back in all.")
+    credits_taken_back = AmountOut(help_text="Of the payment, in all.")
+    created_at = serializers.DateTimeField()
 
 
 class PackOut(serializers.Serializer[Any]):

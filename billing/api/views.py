@@ -6,23 +6,27 @@ from typing import Any
 
 from django.http import HttpResponse
 from django_filters import rest_framework as filters
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import examples
-from billing.api.requests import CheckoutRequest, PortalRequest
+from billing.api.requests import CheckoutRequest, PaymentRefundRequest, PortalRequest
 from billing.api.shapes import (
     CheckoutOut,
     PackOut,
     PaymentOut,
+    PaymentRefundOut,
     PortalOut,
     print_checkout,
     print_pack,
     print_payment,
+    print_refund,
 )
 from billing.models import Pack, Payment
 from billing.services import checkouts
 from billing.services.customers import open_portal
+from billing.services.refunds import refund_payment
 from credits.api.calls import actor, for_owner, perform
 from credits.api.pages import Pages
 from credits.api.schema import describe
@@ -34,6 +38,7 @@ from subscriptions.queries import newest_version
 TAG = "Buying"
 CHECKOUT = CheckoutRequest()
 PORTAL = PortalRequest()
+REFUND = PaymentRefundRequest()
 
 
 class PackPages(Pages):
@@ -137,6 +142,7 @@ class PaymentFilter(filters.FilterSet):
 class PaymentViewSet(ApiViewSet):
     """What was paid, and what of it went back."""
 
+    scopes = {"refunds": Scope.BILLING_WRITE}
     queryset = Payment.objects.select_related("account", "checkout", "invoice", "movement")
     serializer_class = PaymentOut
     filterset_class = PaymentFilter
@@ -146,3 +152,29 @@ class PaymentViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """Newest first, as the provider told them last."""
         return self.answer_page(self.filter_queryset(self.get_queryset()), print_payment)
+
+    @describe(
+        "Refund a payment",
+        tag=TAG,
+        request=PaymentRefundRequest,
+        asked=examples.REFUND_ASKED,
+        answer=PaymentRefundOut,
+        status=201,
+        example=examples.REFUND,
+        writes=True,
+    )
+    @action(detail=True, methods=["post"])
+    def refunds(self, request: Request, pk: str) -> HttpResponse:
+        """Give back an amount of it, or all that is left. Its lot is clawed back in proportion; spent ones are owed."""
+        asked = REFUND.read(request.data)
+        return perform(
+            request,
+            lambda once: refund_payment(
+                once=once,
+                payment=pk,
+                amount_minor=asked.get("amount_minor"),
+                reason=asked["reason"],
+                actor=actor(request),
+            ),
+            print_refund,
+        )

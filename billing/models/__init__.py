@@ -3,7 +3,8 @@
 A Customer is what the provider knows an account as. A Pack is credits that can be bought; a PlanPrice says which of
 the provider's prices pays for which version of a plan. A Checkout is one visit to the provider's page, with the terms
 it was opened on. A Payment is money that came in, an Invoice what a period of a subscription cost, a Refund or Dispute
-how money went back: light records, for support and for the figure to be clawed back. A ProviderEvent is a webhook.
+how money went back: light records, for support and for the figure to be clawed back. A RefundOrder is a refund that
+was asked for here. A ProviderEvent is a webhook.
 A Difference is what the provider has otherwise than we do.
 
 The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
@@ -18,6 +19,7 @@ from billing.models.customers import Customer
 from billing.models.differences import Difference, DifferenceKind
 from billing.models.events import EventState, ProviderEvent
 from billing.models.payments import Dispute, Invoice, Payment, Refund
+from billing.models.refunds import RefundOrder, RefundStatus
 
 __all__ = [
     "Checkout",
@@ -34,4 +36,6 @@ __all__ = [
     "PlanPrice",
     "ProviderEvent",
     "Refund",
+    "RefundOrder",
+    "RefundStatus",
 ]

@@ -76,6 +76,7 @@ class Payment(Record):
 
     class Meta:
         ordering = ["-occurred_at", "-id"]
+        permissions = [("refund_payment", "Can refund a payment through the provider")]
         constraints = [
             models.CheckConstraint(
                 name="payment_taken_back", condition=Q(refunded_minor__lte=F("amount_minor")) & Q(claimed__gte=0)

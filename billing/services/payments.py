@@ -188,8 +188,7 @@ def _claw_back(payment: Payment, facts: Facts) -> None:
     """Let of what a payment brought be gone what of the money is gone; the rest is frozen while that is undecided."""
     if payment.movement_id is None:
         return
-    brought = Transaction.objects.values_list("amount", "account__unit_id").get(pk=payment.movement_id)
-    payment.claimed = claimed(brought[0], brought[1], facts)
+    payment.claimed = to_be_gone(payment, facts.refunded + facts.lost)
     try:
         take_back(
             bought=payment.movement_id,
@@ -201,13 +200,18 @@ def _claw_back(payment: Payment, facts: Facts) -> None:
         log.exception("Payment %s went back, but its account is closed: nothing is taken back", payment.provider_id)
 
 
-def claimed(brought: Decimal, unit: str, facts: Facts) -> Decimal:
-    """Return how many of the credits that a payment brought are to be gone: in proportion, rounded down to the step."""
-    gone = Decimal(facts.refunded + facts.lost)
-    if gone >= facts.intent.amount:
+def to_be_gone(payment: Payment, minor: int) -> Decimal:
+    """Return how many of a payment's credits are to be gone where so much of the money is.
+
+    In proportion, rounded down to the unit's step; none of a payment that brought none.
+    """
+    if payment.movement_id is None:
+        return Decimal(0)
+    brought, unit = Transaction.objects.values_list("amount", "account__unit_id").get(pk=payment.movement_id)
+    if minor >= payment.amount_minor:
         return brought
     step = Decimal(1).scaleb(-units.decimal_places(unit))
-    return (brought * gone / facts.intent.amount / step).to_integral_value(ROUND_FLOOR) * step
+    return (brought * minor / payment.amount_minor / step).to_integral_value(ROUND_FLOOR) * step
 
 
 def _why(facts: Facts) -> str:

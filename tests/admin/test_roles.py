@@ -26,6 +26,7 @@ LISTS = {
     "credits/unpricedusage/": EVERYBODY,
     "credits/apikey/": {E, A},
     "credits/taskrun/": {E, A},
+    "credits/bulkadjustment/": {L, F, A},
     "subscriptions/plan/": EVERYBODY,
     "subscriptions/planversion/": EVERYBODY,
     "subscriptions/subscription/": EVERYBODY,

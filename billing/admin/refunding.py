@@ -1,0 +1,118 @@
+"""The button that gives a payment back, with a preview of what that claws back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import Http404, HttpRequest
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+
+from billing.models import Payment
+from billing.services.payments import to_be_gone
+from billing.services.refunds import left_to_refund, refund_payment
+from credits.admin import show
+from credits.admin.acts import Act
+from credits.admin.confirmation import Confirmation, digest
+from credits.admin.previews import Change
+from credits.refusals import InvalidField
+from credits.services.locks import read_account
+
+
+class RefundForm(forms.Form):
+    amount = forms.DecimalField(
+        required=False,
+        decimal_places=2,
+        max_digits=12,
+        widget=UnfoldAdminDecimalFieldWidget(),
+        help_text="In the payment's currency. Empty: all that is left.",
+    )
+    reason = forms.CharField(max_length=255, widget=UnfoldAdminTextInputWidget(), help_text="Why, with the ticket.")
+
+
+class RefundPayment(Act):
+    path, title, permission = "refund", "Refund the payment", "billing.refund_payment"
+    does = "Gives money back through Stripe. The credits it brought are clawed back in proportion; spent ones are owed."
+    form_class = RefundForm
+
+    def __init__(self, admin: Any, request: HttpRequest, object_id: str) -> None:
+        super().__init__(admin, request)
+        row = admin.get_object(request, object_id)
+        if row is None:
+            raise Http404("There is no such payment.")
+        self.row: Payment = row
+
+    @classmethod
+    def allowed(cls, request: HttpRequest) -> bool:
+        return request.user.has_perm(cls.permission)
+
+    @property
+    def subject(self) -> Payment:
+        """The payment."""
+        return self.row
+
+    @property
+    def home(self) -> str:
+        """The page of the payment."""
+        return show.page_of(Payment, self.row.pk)
+
+    def look(self, data: dict[str, Any]) -> Any:
+        """Return the payment and its account as they are. Raises NotRefundable."""
+        left_to_refund(self.row)
+        return read_account(self.row.account_id)
+
+    def figures(self, state: Any) -> str:
+        """Return a digest of what has gone back of the payment."""
+        return digest([self.row.refunded_minor, self.row.amount_minor])
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        """Return what goes back, and what of the credits with it."""
+        minor, unit = self.minor(data), state.owner.unit
+        after = self.row.refunded_minor + minor
+        claimed = to_be_gone(self.row, after)
+        more = claimed - self.row.claimed
+        money = self.row.currency
+        return [
+            Change(
+                "Given back",
+                f"{self.row.refunded_minor / 100:,.2f} {money}",
+                f"{after / 100:,.2f} {money}",
+                f"{minor / 100:,.2f} {money}",
+            ),
+            Change(
+                "Credits taken back",
+                show.amount(self.row.claimed, unit),
+                show.amount(claimed, unit),
+                show.amount(more, unit),
+            ),
+        ]
+
+    def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
+        """Ask the provider, outside of transactions, once for a confirmation."""
+        self.row.refresh_from_db()
+        if self.figures(None) != given.seen:
+            return None
+        order = refund_payment(
+            once=given.once(),
+            payment=self.row.provider_id,
+            amount_minor=self.minor(data),
+            reason=data["reason"],
+            actor=self.actor,
+        )
+        self.record(order, data)
+        return order
+
+    def minor(self, data: dict[str, Any]) -> int:
+        """Return how much is asked for, in minor units. Raises InvalidField for more than is left."""
+        left = left_to_refund(self.row)
+        asked = int(data["amount"] * 100) if data.get("amount") is not None else left
+        if not 0 < asked <= left:
+            raise InvalidField("amount", f"Between 0.01 and {left / 100:,.2f} {self.row.currency} can be given back.")
+        return asked
+
+    def record(self, done: Any, data: dict[str, Any]) -> None:
+        """Log it with the payment."""
+        self.admin.log_change(self.request, self.row, f"{self.said(done, data)} {data['reason']}")
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"Refunded {done.amount_minor / 100:,.2f} {self.row.currency}."
