@@ -81,7 +81,7 @@ def follow(state: State | None, told: Told, month: Month | None, at: datetime) -
         # A new period began with the change. What the old one had left is in its price, and so it is in its credits.
         covered = unused(state, month, at) if month else ZERO
         return begun(Step(verb, at, state, after), covered)
-    if after.anchor != state.anchor or _gap(state, told) or state.status == Status.CANCELED:
+    if after.anchor != state.anchor or _gap(state, told) or _was_over(state, at):
         return Step(verb, at, state, after, order_from=_unpaid(after, told))
     if after.terms != state.terms and month is not None and _is_paid(after, at):
         step = change_now(verb, replace(state, next_terms=None), month, after.terms, at, None)
@@ -141,6 +141,11 @@ def _grace(state: State | None, told: Told, at: datetime) -> tuple[datetime, dat
         return at, at
     since = state.past_due_at if state is not None and state.past_due_at is not None else at
     return since, since + timedelta(days=told.terms.grace_days)
+
+
+def _was_over(state: State, at: datetime) -> bool:
+    """Tell whether a subscription had ended by a moment, which may be past."""
+    return state.status == Status.CANCELED and (state.ended_at or at) <= at
 
 
 def _gap(state: State, told: Told) -> bool:

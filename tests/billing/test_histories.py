@@ -179,6 +179,10 @@ class Network:
         if rest or self.dice.random() < 0.7:
             self.till.work()
 
+    def night(self) -> None:
+        """The provider forgets its events after a month: what was lost is taken in before."""
+        reconciliation.take_in_missing()
+
 
 def settle(till: Till) -> None:
     """Take in what never came, and let what is tried again be tried until nothing waits."""
@@ -217,6 +221,8 @@ def ends_as_reckoned(till: Till, seed: int, order: int) -> None:
     for step in steps_of(random.Random(seed)):
         step(history)
         network.bring()
+        if step is History.wait:
+            network.night()
     network.bring(rest=True)
     settle(till)
     assert history.found() == history.oracle.expected()
