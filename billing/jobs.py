@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 from celery.schedules import crontab
+from django.conf import settings
 
 from billing import handlers
-from billing.services import inbox, reconciliation, refunds
+from billing.services import inbox, reconciliation, refunds, topups
 from credits.jobs import MINUTE, Job, by_name
 from credits.services.runs import Done
 
@@ -29,9 +30,17 @@ def reconcile() -> Done:
     return Done(taken, f"{taken.detail}, {int(taken)} taken in; {int(left)} differences open")
 
 
+def top_up() -> Done:
+    """Let accounts that run low buy."""
+    if not settings.STRIPE_SECRET_KEY:
+        return Done(0, "No payment provider is configured.")
+    return topups.top_up_due()
+
+
 JOBS = by_name([
     Job("process_inbox", "Processes webhooks that no worker was told of, or that are to be tried again", MINUTE,
         process_inbox),
+    Job("top_up", "Lets accounts that run low buy by their saved card", MINUTE, top_up),
     Job("finish_refunds", "Finishes refunds that whoever asked for was cut off from", MINUTE, refunds.finish_refunds),
     Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
         crontab(hour="2", minute="0"), reconcile),

@@ -34,6 +34,10 @@ class UnknownPayment(Refusal):
     status, code, title, stored = 404, "payment_not_found", "There is no such payment.", False
 
 
+class NoAutoTopUp(Refusal):
+    status, code, title, stored = 404, "auto_topup_not_found", "The account has no auto top-up.", False
+
+
 class NotRefundable(Refusal):
     """Nothing of the payment can be given back: it did not come in, went back already, or is under dispute."""
 

@@ -9,7 +9,7 @@ BOOKS = frozenset({
     "credits.view_account", "credits.view_transaction", "credits.view_grant", "credits.view_hold",
     "credits.view_feature", "credits.view_price", "credits.view_unit", "credits.view_unpricedusage",
     "subscriptions.view_plan", "subscriptions.view_planversion", "subscriptions.view_subscription",
-    "billing.view_payment", "billing.view_pack", "billing.view_difference",
+    "billing.view_payment", "billing.view_pack", "billing.view_difference", "billing.view_autotopup",
 })  # fmt: skip
 MACHINERY = frozenset({
     "billing.view_providerevent", "credits.view_taskrun", "django_celery_beat.view_periodictask",
@@ -21,7 +21,7 @@ PEOPLE = frozenset({"auth.view_user", "auth.view_group", "credits.view_apikey"})
 TICKETS = frozenset({
     "credits.adjust_account", "credits.grant_credits", "credits.refund_transaction", "credits.override_quota",
     "credits.reset_quota", "credits.transfer_credits", "credits.manage_hold", "credits.send_statement",
-    "subscriptions.manage_subscription", "billing.resync_customer",
+    "subscriptions.manage_subscription", "billing.resync_customer", "billing.switch_autotopup",
 })  # fmt: skip
 # What changes what an account may do from now on.
 TERMS = frozenset({"credits.freeze_account", "credits.change_account", "credits.change_quota"})

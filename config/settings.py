@@ -169,6 +169,16 @@ TEST_CLOCK = env.flag("TEST_CLOCK", default=False)
 if TEST_CLOCK and not DEVELOPMENT:
     raise ImproperlyConfigured("TEST_CLOCK must be off in production: whoever moves the clock moves what is owed.")
 
+# --- E-mail: statements, and what owners of accounts are told --------------------------------------------------------
+EMAIL_BACKEND = f"django.core.mail.backends.{'console' if DEVELOPMENT else 'smtp'}.EmailBackend"
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.whole("EMAIL_PORT", 587 if not DEVELOPMENT else 25, least=1, most=65535)
+EMAIL_HOST_USER = env.secret("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=not DEVELOPMENT)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "florin@localhost")
+
 # --- The admin --------------------------------------------------------------------------------------------------------
 UNFOLD = unfold.UNFOLD
 
@@ -209,6 +219,10 @@ CHECKOUT_RETURN_URL = env.url(
 )
 # Another base address than Stripe's own, for a stand-in.
 STRIPE_API_BASE = env.optional_url("STRIPE_API_BASE", schemes=("https", "http"))
+# How often an account may buy by itself when it does not say; after how many declines in a row it is switched off.
+AUTO_TOPUPS_PER_HOUR = env.whole("AUTO_TOPUPS_PER_HOUR", 2, least=1, most=100)
+AUTO_TOPUPS_PER_DAY = env.whole("AUTO_TOPUPS_PER_DAY", 5, least=1, most=1000)
+AUTO_TOPUP_FAILURES = env.whole("AUTO_TOPUP_FAILURES", 3, least=1, most=100)
 # How long one try may take; there are up to three.
 STRIPE_TIMEOUT_SECONDS = env.whole("STRIPE_TIMEOUT_SECONDS", 20, least=1, most=80)
 

@@ -40,9 +40,8 @@ class Resync(Verb):
             asked: str = resync_account(self.account.pk)
         except (NotOurs, ParentUnknown) as error:
             raise InvalidField("stripe", str(error)) from error
-        kept: str = keep(once=once, act=lambda: asked)
-        self.record(kept, data)
-        return kept
+        self.record(asked, data)
+        return keep(once=once, act=lambda: asked)
 
     def because(self, data: dict[str, Any]) -> str:
         return ""

@@ -66,3 +66,25 @@ REFUND = {
     "credits_taken_back": 50,
     "created_at": "2026-10-08T16:30:00Z",
 }
+AUTO_TOPUP_ASKED = {"pack": "credits-1000", "threshold": 200, "target": 1500, "most_per_day": 3}
+AUTO_TOPUP = {
+    "account": "ada@example.com",
+    "unit": "credits",
+    "pack": "credits-1000",
+    "threshold": 200,
+    "target": 1500,
+    "most_per_hour": 2,
+    "most_per_day": 3,
+    "enabled": True,
+    "failures": 0,
+    "failure": None,
+    "next_try_at": None,
+    "off_at": None,
+    "off_reason": None,
+}
+AUTO_TOPUP_OFF = {
+    **AUTO_TOPUP,
+    "enabled": False,
+    "off_at": "2026-10-08T16:30:00Z",
+    "off_reason": "Switched off by web-prod",
+}

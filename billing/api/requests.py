@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from credits.api.fields import OwnerIdField, RequestSerializer, TextField
+from credits.api.fields import AmountField, OwnerIdField, RequestSerializer, TextField
 
 MOST_URL = 2000
 
@@ -54,6 +54,16 @@ class PaymentRefundRequest(RequestSerializer):
         min_value=1, max_value=2**53, required=False, help_text="In minor units (cents); without it all that is left."
     )
     reason = TextField(max_length=255, help_text="Why, in words. Kept with it, not sent to the customer.")
+
+
+class AutoTopUpRequest(RequestSerializer):
+    pack = TextField(max_length=50, help_text="What is bought: a pack's code.")
+    threshold = AmountField(help_text="It buys when less than this can be spent.")
+    target = AmountField(
+        required=False, help_text="As many packs as it takes to have this much again; without it one pack."
+    )
+    most_per_hour = serializers.IntegerField(min_value=1, max_value=100, required=False)
+    most_per_day = serializers.IntegerField(min_value=1, max_value=1000, required=False)
 
 
 class PortalRequest(RequestSerializer):

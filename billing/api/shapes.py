@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.models import Checkout, CheckoutKind, CheckoutStatus, Pack, Payment, RefundOrder, RefundStatus
+from billing.models import AutoTopUp, Checkout, CheckoutKind, CheckoutStatus, Pack, Payment, RefundOrder, RefundStatus
 from credits.amounts import number
 from credits.api.shapes import AmountOut
 
@@ -94,6 +94,41 @@ class PaymentRefundOut(serializers.Serializer[Any]):
     refunded_minor = serializers.IntegerField(help_text="What of the payment went back in all.")
     credits_taken_back = AmountOut(help_text="Of the payment, in all.")
     created_at = serializers.DateTimeField()
+
+
+def print_auto_topup(row: AutoTopUp) -> dict[str, Any]:
+    """Return an auto top-up, which was fetched with its account."""
+    return {
+        "account": row.account.external_id,
+        "unit": row.account.unit_id,
+        "pack": row.pack_id,
+        "threshold": number(row.threshold),
+        "target": None if row.target is None else number(row.target),
+        "most_per_hour": row.most_per_hour,
+        "most_per_day": row.most_per_day,
+        "enabled": row.enabled,
+        "failures": row.failures,
+        "failure": row.failure or None,
+        "next_try_at": row.next_try_at,
+        "off_at": row.off_at,
+        "off_reason": row.off_reason or None,
+    }
+
+
+class AutoTopUpOut(serializers.Serializer[Any]):
+    account = serializers.CharField()
+    unit = serializers.CharField()
+    pack = serializers.CharField()
+    threshold = AmountOut()
+    target = AmountOut(allow_null=True)
+    most_per_hour = serializers.IntegerField(help_text="How often it may buy within an hour.")
+    most_per_day = serializers.IntegerField(help_text="How often it may buy within a day.")
+    enabled = serializers.BooleanField()
+    failures = serializers.IntegerField(help_text="How often it was declined in a row.")
+    failure = serializers.CharField(allow_null=True, help_text="Why, in the provider's words.")
+    next_try_at = serializers.DateTimeField(allow_null=True, help_text="After a decline it waits until then.")
+    off_at = serializers.DateTimeField(allow_null=True)
+    off_reason = serializers.CharField(allow_null=True)
 
 
 class PackOut(serializers.Serializer[Any]):

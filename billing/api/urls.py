@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from billing.api.dialects.tokens import TokenUsageViewSet
+from billing.api.topups import AutoTopUpViewSet
 from billing.api.views import CheckoutViewSet, PackViewSet, PaymentViewSet, PortalViewSet
 from billing.webhooks import receive
 from credits.api.urls import Router
@@ -19,6 +20,10 @@ router.register("portal", PortalViewSet, basename="portal")
 router.register("payments", PaymentViewSet, basename="payment")
 
 urlpatterns = [
+    path(
+        "api/v1/accounts/<path:external_id>/auto-topup",
+        AutoTopUpViewSet.as_view({"get": "read", "put": "set_terms", "delete": "switch_off"}),
+    ),
     path("api/v1/", include(router.urls)),
     path("webhooks/stripe", receive),
     path("api/v1/", include(dialect_d.urls)),

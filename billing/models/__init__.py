@@ -4,7 +4,7 @@ A Customer is what the provider knows an account as. A Pack is credits that can 
 the provider's prices pays for which version of a plan. A Checkout is one visit to the provider's page, with the terms
 it was opened on. A Payment is money that came in, an Invoice what a period of a subscription cost, a Refund or Dispute
 how money went back: light records, for support and for the figure to be clawed back. A RefundOrder is a refund that
-was asked for here. A ProviderEvent is a webhook.
+was asked for here, an AutoTopUp what an account buys by itself when it runs low. A ProviderEvent is a webhook.
 A Difference is what the provider has otherwise than we do.
 
 The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
@@ -20,8 +20,10 @@ from billing.models.differences import Difference, DifferenceKind
 from billing.models.events import EventState, ProviderEvent
 from billing.models.payments import Dispute, Invoice, Payment, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
+from billing.models.topups import AutoTopUp
 
 __all__ = [
+    "AutoTopUp",
     "Checkout",
     "CheckoutKind",
     "CheckoutStatus",

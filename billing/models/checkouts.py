@@ -51,6 +51,11 @@ class Checkout(models.Model):
         max_length=400, blank=True, help_text="The Idempotency-Key that it was asked with, and whose."
     )
     actor_name = models.CharField(max_length=150, blank=True, help_text="Who asked for it.")
+    automatic = models.BooleanField(
+        default=False, help_text="Whether a saved card is charged, and nobody visits a page."
+    )
+    card_reference = models.CharField(max_length=255, blank=True, help_text="The saved card that is charged, pm_123.")
+    failure = models.CharField(max_length=255, blank=True, help_text="Why the card was not charged.")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -63,13 +68,23 @@ class Checkout(models.Model):
                 | Q(kind="plan", pack__isnull=True, plan_version__isnull=False, credits=0),
             ),
             models.UniqueConstraint(name="checkout_request", fields=["request_key"], condition=~Q(request_key="")),
+            models.UniqueConstraint(
+                name="checkout_one_automatic",
+                fields=["account"],
+                condition=Q(automatic=True, status__in=["open", "pending"]),
+            ),
             models.UniqueConstraint(name="checkout_provider_id", fields=["provider_id"], condition=~Q(provider_id="")),
         ]
-        indexes = [models.Index(name="checkout_of_account", fields=["account", "-id"])]
+        indexes = [
+            models.Index(name="checkout_of_account", fields=["account", "-id"]),
+            models.Index(name="checkout_automatic", fields=["created_at"], condition=Q(automatic=True, status="open")),
+        ]
         triggers = [
             guards.KEEP,
             guards.NO_TRUNCATE,
-            pgtrigger.ReadOnly(name="terms", exclude=["status", "provider_id", "url", "updated_at"]),
+            pgtrigger.ReadOnly(
+                name="terms", exclude=["status", "provider_id", "url", "card_reference", "failure", "updated_at"]
+            ),
         ]
 
     def __str__(self) -> str:

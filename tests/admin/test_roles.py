@@ -33,6 +33,7 @@ LISTS = {
     "billing/payment/": EVERYBODY,
     "billing/pack/": EVERYBODY,
     "billing/difference/": EVERYBODY,
+    "billing/autotopup/": EVERYBODY,
     "billing/providerevent/": {L, F, E, A},
     "auth/user/": {A},
     "auth/group/": {A},

@@ -29,7 +29,7 @@ def refunded(till: Till, bob: Account) -> Till:
     return till
 
 
-@pytest.mark.parametrize("page", ["payment", "providerevent", "pack", "difference"])
+@pytest.mark.parametrize("page", ["payment", "providerevent", "pack", "difference", "autotopup"])
 def test_every_page_opens(desk: Client, refunded: Till, page: str) -> None:
     assert desk.get(f"/admin/billing/{page}/").status_code == 200
     assert desk.get(f"/admin/billing/{page}/?q=pi_x").status_code == 200

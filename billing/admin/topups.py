@@ -1,0 +1,123 @@
+"""Auto top-ups: who buys by itself, how that goes, and a button that switches it off or on again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from billing.models import AutoTopUp, Checkout
+from billing.services import topups
+from billing.services.payments import money
+from credits.admin import show
+from credits.admin.buttons import button
+from credits.admin.desk import Board, Tile, register
+from credits.admin.lists import Bounded, OfAccount
+from credits.admin.policies import ReadOnly
+from credits.models import Account
+
+SWITCH = (
+    "Where it is on, it buys nothing any more; what is under way still comes in. "
+    "Where it is off, it may buy again, and its declines are forgotten."
+)
+MOST_SHOWN = 20
+
+
+@admin.register(AutoTopUp)
+class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Each account that buys by itself, the last changed first."""
+
+    list_display = ("owner", "below", "buys", "state", "failures", "failure", "waits")
+    list_display_links = ("below",)
+    list_select_related = ("account", "pack")
+    list_before_template = "admin/credits/of_account.html"
+    list_filter = (OfAccount, "enabled")
+    ordering = ("-updated_at",)
+    actions_detail = ("switch",)
+    fields = (
+        "owner", "below", "buys", "most_per_hour", "most_per_day", "state", "failures", "failure", "waits",
+        "off_at", "off_reason", "bought", "created_at", "updated_at",
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AutoTopUp | None = None) -> tuple[str, ...]:
+        return self.fields
+
+    @admin.display(description="Account")
+    def owner(self, row: AutoTopUp) -> SafeString:
+        return show.link(Account, row.account_id, row.account.external_id)
+
+    @admin.display(description="Buys below")
+    def below(self, row: AutoTopUp) -> str:
+        return show.amount(row.threshold, row.account.unit_id)
+
+    @admin.display(description="Buys")
+    def buys(self, row: AutoTopUp) -> str:
+        until = f" until {show.amount(row.target, row.account.unit_id)}" if row.target is not None else ""
+        return f"{row.pack.name}{until}"
+
+    @admin.display(description="State")
+    def state(self, row: AutoTopUp) -> SafeString:
+        if not row.enabled:
+            return show.badge("Off", "danger" if row.failures else "default")
+        return show.badge("Declined", "warning") if row.failures else show.badge("On", "success")
+
+    @admin.display(description="Waits until (UTC)")
+    def waits(self, row: AutoTopUp) -> str:
+        return show.moment(row.next_try_at) if row.next_try_at and row.enabled else show.EMPTY
+
+    @admin.display(description="Bought")
+    def bought(self, row: AutoTopUp) -> SafeString | str:
+        rows = Checkout.objects.filter(account_id=row.account_id, automatic=True)[:MOST_SHOWN]
+        said = (
+            (
+                show.moment(each.created_at),
+                money(each.amount_minor, each.currency),
+                each.get_status_display(),
+                each.failure,
+            )
+            for each in rows
+        )
+        return format_html_join("", "{} · {} · {} {}<br>", said) or show.EMPTY
+
+    def has_switch_autotopup_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("billing.switch_autotopup")
+
+    @button("Switch off or on", path="switch", icon="power_settings_new", permission="switch_autotopup")
+    def switch(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then switch it."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return answer
+        home = reverse("admin:billing_autotopup_change", args=[row.pk])
+        title = "Switch it off" if row.enabled else "Switch it on again"
+        if request.method == "GET":
+            context = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+            return TemplateResponse(
+                request, "admin/billing/difference/ask.html", {**context, "explained": SWITCH, "back": home}
+            )
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["GET", "POST"])
+        on = not row.enabled
+        with transaction.atomic():
+            topups.switch(row.pk, on=on, reason=f"Switched off by {request.user.get_username()}")
+            self.log_change(request, row, "Switched on." if on else "Switched off.")
+        messages.success(request, "It is on again." if on else "It is off.")
+        return HttpResponseRedirect(home)
+
+
+def switched_off(request: HttpRequest) -> Iterator[Tile]:
+    """Tell how many were switched off by declines."""
+    count = AutoTopUp.objects.filter(enabled=False, failures__gt=0).count()
+    address = f"{reverse('admin:billing_autotopup_changelist')}?enabled__exact=0"
+    yield Tile("Auto top-ups switched off", f"{count:,}", address, "", alarm=bool(count))
+
+
+register(Board("Work waiting", "billing.view_autotopup", switched_off, place=45))
