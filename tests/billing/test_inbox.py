@@ -140,19 +140,27 @@ class TestReconciliation:
 
 class TestAFlood:
     def test_of_one_customer_s_webhooks_ends_in_the_same(self, till: Till, bob: Account) -> None:
-        """Forty packs: some 200 webhooks, all at once, processed by eight workers."""
-        for _ in range(40):
-            till.buy(bob)
-        events = till.news()
-        assert len(events) >= 200
+        flood(till, bob, packs=40, least=200)
 
-        parts = [events[start::16] for start in range(16)]
-        stored = at_once([partial(knock_all, till, part) for part in parts])
-        assert stored == [{200}] * 16
-        until_done(till)
+    @pytest.mark.faults
+    def test_of_a_thousand_ends_in_the_same(self, till: Till, bob: Account) -> None:
+        flood(till, bob, packs=200, least=1000)
 
-        assert standing(bob)[0] == 4000
-        assert Transaction.objects.filter(account=bob, kind="topup").count() == 40
+
+def flood(till: Till, account: Account, *, packs: int, least: int) -> None:
+    """Bring all webhooks of so many packs at once, and let eight workers process them."""
+    for _ in range(packs):
+        till.buy(account)
+    events = till.news()
+    assert len(events) >= least
+
+    parts = [events[start::16] for start in range(16)]
+    stored = at_once([partial(knock_all, till, part) for part in parts])
+    assert stored == [{200}] * 16
+    until_done(till)
+
+    assert standing(account)[0] == packs * 100
+    assert Transaction.objects.filter(account=account, kind="topup").count() == packs
 
 
 def knock_all(till: Till, events: list[dict[str, Any]]) -> set[int]:
@@ -171,19 +179,43 @@ def until_done(till: Till) -> None:
     assert till.unhappy() == []
 
 
+def purchase(till: Till, account: Account) -> str:
+    till.buy(account)
+    return "payment_intent.succeeded"
+
+
+def subscription(till: Till, account: Account) -> str:
+    till.subscribe(account)
+    return "customer.subscription.created"
+
+
+def refund(till: Till, account: Account) -> str:
+    """Half of a pack that came in goes back."""
+    checkout = till.buy(account)
+    till.deliver()
+    till.fake.refund(till.charge(checkout), 500)
+    return "charge.refunded"
+
+
 class TestAKill:
+    @pytest.mark.parametrize(
+        ("happens", "before", "after"), [(purchase, 0, 100), (subscription, 0, 1000), (refund, 100, 50)]
+    )
     @pytest.mark.parametrize("point", POINTS)
     def test_at_any_point_loses_nothing_and_doubles_nothing(
-        self, till: Till, paid: dict[str, Any], bob: Account, point: str
+        self, till: Till, bob: Account, point: str, happens: Any, before: int, after: int
     ) -> None:
+        kind = happens(till, bob)
+        inbox.store_event(read_event(next(each for each in till.news() if each["type"] == kind)))
         told = {**environment(), **stripe_settings(till.fake)}
         command = [sys.executable, "-m", "tests.billing.dying", point]
 
         killed = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, check=False, timeout=60)
         assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-        assert standing(bob)[0] == (100 if point == "ended" else 0)
+        assert standing(bob)[0] == (after if point == "ended" else before)
+        moved = Transaction.objects.filter(account=bob).count()
         inbox.process_due_events(handlers.look_up, now=timezone.now() + inbox.LEASE + timedelta(seconds=1))
 
-        assert standing(bob)[0] == 100
-        assert Transaction.objects.filter(account=bob).count() == 1
+        assert standing(bob)[0] == after
+        assert Transaction.objects.filter(account=bob).count() == moved + (point != "ended")
         assert till.unhappy() == []
