@@ -13,8 +13,9 @@ from benchmarks import desk, report
 from benchmarks.contests import LONG, Contests
 from benchmarks.metering import Metering
 from benchmarks.scene import set_up
+from benchmarks.webhooks import Webhooks
 
-NAMES = ("debit", "floor", "history", "hot", "batch", "latency", "past", "priced", "stats", "due", "desk")
+NAMES = ("debit", "floor", "history", "hot", "batch", "latency", "past", "priced", "stats", "due", "webhooks", "desk")
 
 
 def run(asked: Namespace, say: Callable[[str], None]) -> None:
@@ -27,6 +28,9 @@ def run(asked: Namespace, say: Callable[[str], None]) -> None:
             contests.longest, contests.long_accounts = LONG, 4
         wanted = set(asked.only or NAMES)
         figures = contests.run(wanted) + Metering(contests, 10_000 if asked.quick else 100_000).run(wanted)
+        if "webhooks" in wanted:
+            say("Measuring webhooks")
+            figures += Webhooks(contests, 60 if asked.quick else 400).run()
         if "desk" in wanted:
             size = 100_000 if asked.quick else 1_000_000
             figures += desk.run(say, movements=size, accounts=size // 10)
