@@ -213,6 +213,7 @@ STRIPE_API_BASE = env.optional_url("STRIPE_API_BASE", schemes=("https", "http"))
 STRIPE_TIMEOUT_SECONDS = env.whole("STRIPE_TIMEOUT_SECONDS", 20, least=1, most=80)
 
 # --- People, security, static files -----------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["config.backends.OneQueryBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

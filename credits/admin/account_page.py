@@ -42,8 +42,7 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
     sheet = read_account(account.pk)
     page = timeline.page(account, request.GET)
     refundable = left_to_refund(sheet, page.rows) if may_refund else {}
-    lots = list(Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[: MOST_LOTS + 1])
-    drawn = timeline.lots_of(page.rows, lots)
+    lots, drawn = timeline.lots_of(page.rows, account, most=MOST_LOTS + 1)
     holds = _holds(account)
     return {
         "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
