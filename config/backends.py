@@ -17,6 +17,6 @@ class OneQueryBackend(ModelBackend):
         if not hasattr(user_obj, "_perm_cache"):
             theirs = Permission.objects.filter(Q(user=user_obj.pk) | Q(group__user=user_obj.pk)).order_by()
             named = theirs.values_list("content_type__app_label", "codename")
-            user_obj._perm_cache = {f"{app}.{codename}" for app, codename in named}  # noqa: SLF001  # Django's own
-        found: set[str] = user_obj._perm_cache  # noqa: SLF001
+            user_obj._perm_cache = {f"{app}.{codename}" for app, codename in named}  # Django's own
+        found: set[str] = user_obj._perm_cache
         return found

@@ -173,6 +173,8 @@ if TEST_CLOCK and not DEVELOPMENT:
 UNFOLD = unfold.UNFOLD
 
 # --- Florin -----------------------------------------------------------------------------------------------------------
+# How long a request for approval waits for a second person.
+APPROVAL_HOURS = env.whole("APPROVAL_HOURS", 72, least=1, most=24 * 90)
 # The unit meant where a caller of the native API names none.
 DEFAULT_UNIT = env.text("DEFAULT_UNIT", "credits")
 # Requests a minute for a key that has no limit of its own; 0 is no limit.

@@ -189,9 +189,9 @@ def mark_of(account: Account) -> int:
 
 
 def _read_mark(account: Account) -> int:
-    if "totals_mark" not in account._state.fields_cache:  # noqa: SLF001  # the one place that tells
+    if "totals_mark" not in account._state.fields_cache:  # the one place that tells
         return _mark_of(account.pk)
-    found: TotalsMark | None = account._state.fields_cache["totals_mark"]  # noqa: SLF001
+    found: TotalsMark | None = account._state.fields_cache["totals_mark"]
     return found.sequence if found else 0
 
 
