@@ -40,9 +40,9 @@ class Resync(Verb):
             asked = resync_account(self.account.pk)
         except (NotOurs, ParentUnknown) as error:
             raise InvalidField("stripe", str(error)) from error
-        keep(once=once, act=lambda: asked)
-        self.record(asked, data)
-        return asked
+        applied: str = keep(once=once, act=lambda: asked)
+        self.record(applied, data)
+        return applied
 
     def because(self, data: dict[str, Any]) -> str:
         return ""

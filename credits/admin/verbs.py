@@ -130,9 +130,8 @@ class Verb(Act):
     def record(self, done: Any, data: dict[str, Any]) -> None:
         """Log it with the account, and in the log of what staff did, with what was and what is."""
         said = self.said(done, data)
-        LogEntry.objects.log_actions(
-            actor_of(self.request).id, [self.account], CHANGE, f"{said} {self.because(data)}".strip(), single_object=True
-        )
+        words = f"{said} {self.because(data)}".strip()
+        LogEntry.objects.log_actions(actor_of(self.request).id, [self.account], CHANGE, words, single_object=True)
         weight = self.weight(data)
         told = Told(
             account=self.account.pk,
