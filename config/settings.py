@@ -37,6 +37,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_celery_beat",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "credits",
     "subscriptions",
     "billing",
@@ -54,6 +57,7 @@ MIDDLEWARE = [
     "config.middleware.AuthenticationMiddleware",
     "config.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.second_factor.SecondFactorMiddleware",
     "config.csp.ContentSecurityPolicyMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -227,6 +231,9 @@ AXES_COOLOFF_TIME = timedelta(minutes=env.whole("LOGIN_LOCK_MINUTES", 15, least=
 AXES_LOCKOUT_PARAMETERS = ["username"]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
+OTP_TOTP_ISSUER = "Florin"
+# Whether changing anything in the admin takes a code from an authenticator.
+SECOND_FACTOR = env.flag("SECOND_FACTOR", default=not DEVELOPMENT)
 # The log of what staff did keeps who signed in and who failed to.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

@@ -9,6 +9,8 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -17,6 +19,8 @@ from credits.services.caps import rename_role
 from credits.services.staff import Told, record_act
 
 admin.site.unregister([User, Group])
+# Their pages would show secrets.
+admin.site.unregister([StaticDevice, TOTPDevice])
 
 
 def rights_of(row: User | Group | None) -> dict[str, str]:
