@@ -229,6 +229,8 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.backen
 AXES_FAILURE_LIMIT = env.whole("LOGIN_FAILURES", 5, least=1, most=100)
 AXES_COOLOFF_TIME = timedelta(minutes=env.whole("LOGIN_LOCK_MINUTES", 15, least=1))
 AXES_LOCKOUT_PARAMETERS = ["username"]
+# It asks for addresses, because agents and cookies can be changed: neither is looked at.
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
 OTP_TOTP_ISSUER = "Florin"
