@@ -295,6 +295,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "stripe": {"level": "WARNING"},
+        # The log of what staff did tells who signed in.
+        "axes": {"level": "WARNING"},
     },
 }
 
