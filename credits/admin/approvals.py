@@ -181,7 +181,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         may = waits and not own and request.user.has_perm(MAY) and _may_do(self, request, row)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{row.get_action_display()}: {show.amount(row.amount, row.unit)} {row.unit}",
+            "title": f"{row.get_action_display()}: {_asked(row)} {row.unit}",
             "opts": self.opts,
             "row": row,
             "state": self.state(row),
@@ -198,6 +198,12 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "confirmation": _wanted(request, row).showing(seen).signed(),
         }
         return TemplateResponse(request, "admin/credits/approval/page.html", context)
+
+
+def _asked(row: ApprovalRequest) -> str:
+    """Return the amount with the sign that it was asked with: what counts against a cap has none."""
+    taken = str(row.asked.get("amount", "")).strip().startswith("-")
+    return show.amount(-row.amount if taken else row.amount, row.unit, signed=row.action == "adjust")
 
 
 def _asker(row: ApprovalRequest) -> Actor:
