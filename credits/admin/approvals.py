@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -157,6 +158,8 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def _do(self, request: HttpRequest, row: ApprovalRequest, given: Confirmation) -> Any:
         """Do it for who asked, with the request locked; or return None where it is not what was shown."""
+        if not get_user_model().objects.filter(pk=row.asked_by_id, is_active=True).exists():
+            raise InvalidField("asked", "Whoever asked for it is no longer staff.")
         if row.bulk_id is not None:
             if not confirm_bulk(bulk=row.bulk_id):
                 raise InvalidField("bulk", "It is not waiting to be confirmed any more.")

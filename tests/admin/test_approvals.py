@@ -170,6 +170,15 @@ class TestApproval:
             ApprovalRequest.objects.update(status="approved", decided_by_id=row.asked_by_id, decided_at=timezone.now())
         assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "waiting")
 
+    def test_of_whoever_left_does_nothing(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice)
+        sam.user.is_active = False
+        sam.user.save()
+
+        decide(lea, row)
+
+        assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "waiting")
+
     def test_takes_the_right_to_decide(self, sam: Desk, alice: Account) -> None:
         other, row = staff("tim", "Support"), ask(sam, alice)
 
