@@ -8,7 +8,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks across settings, set up what operators see, and let migrate complete the schedule."""
-        from config import checks, clock, logs, telemetry  # noqa: F401, PLC0415  # they need settings and models, which must be there
+        from config import checks, clock, logs, sign_ins, telemetry  # noqa: F401, PLC0415  # they need settings and models, which must be there
 
         logs.configure()
         telemetry.start()

@@ -17,6 +17,10 @@ MACHINERY = frozenset({
 })  # fmt: skip
 PEOPLE = frozenset({"auth.view_user", "auth.view_group", "credits.view_apikey"})
 
+# What staff did, and what waits for a second person.
+DESK = frozenset({"credits.view_approvalrequest", "credits.view_staffcap"})
+DECIDE = frozenset({"credits.decide_approvalrequest", "credits.view_staffact"})
+
 # What a customer's ticket asks for.
 TICKETS = frozenset({
     "credits.adjust_account", "credits.grant_credits", "credits.refund_transaction", "credits.override_quota",
@@ -36,17 +40,28 @@ PRICES = frozenset({
 SUPPORT, SUPPORT_LEAD, FINANCE, ENGINEER, AUDITOR = "Support", "Support lead", "Finance", "Engineer", "Auditor"
 # Nobody who moves credits makes keys or gives out roles; that stays with superusers.
 ROLES: dict[str, frozenset[str]] = {
-    SUPPORT: BOOKS | TICKETS,
+    SUPPORT: BOOKS | DESK | TICKETS,
     SUPPORT_LEAD: BOOKS
+    | DESK
+    | DECIDE
     | TICKETS
     | TERMS
     | BULK
     | {"billing.refund_payment", "billing.view_providerevent", "billing.replay_providerevent"},
     FINANCE: BOOKS
+    | DESK
+    | DECIDE
     | PRICES
     | BULK
     | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference", "billing.refund_payment"}
     | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"},
-    ENGINEER: BOOKS | MACHINERY | {"credits.view_apikey"},
-    AUDITOR: BOOKS | MACHINERY | PEOPLE | {"credits.view_bulkadjustment"},
+    ENGINEER: BOOKS | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
+    AUDITOR: BOOKS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
 }
+# How much a role may do without a second person, until somebody edits the rows: at once and in a day, by unit.
+CAPS: dict[str, dict[str, tuple[int, int]]] = {
+    SUPPORT: {"credits": (500, 2_000), "USD": (50, 200)},
+    SUPPORT_LEAD: {"credits": (5_000, 20_000), "USD": (500, 2_000)},
+    FINANCE: {"credits": (50_000, 200_000), "USD": (5_000, 20_000)},
+}
+CAPPED = ("adjust", "grant", "refund", "transfer", "bulk")

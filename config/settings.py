@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,6 +36,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "credits",
     "subscriptions",
     "billing",
@@ -52,6 +57,9 @@ MIDDLEWARE = [
     "config.middleware.AuthenticationMiddleware",
     "config.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.second_factor.SecondFactorMiddleware",
+    "config.csp.ContentSecurityPolicyMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -183,6 +191,8 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "florin@localhost")
 UNFOLD = unfold.UNFOLD
 
 # --- Florin -----------------------------------------------------------------------------------------------------------
+# How long a request for approval waits for a second person.
+APPROVAL_HOURS = env.whole("APPROVAL_HOURS", 72, least=1, most=24 * 90)
 # The unit meant where a caller of the native API names none.
 DEFAULT_UNIT = env.text("DEFAULT_UNIT", "credits")
 # Requests a minute for a key that has no limit of its own; 0 is no limit.
@@ -227,6 +237,23 @@ AUTO_TOPUP_FAILURES = env.whole("AUTO_TOPUP_FAILURES", 3, least=1, most=100)
 STRIPE_TIMEOUT_SECONDS = env.whole("STRIPE_TIMEOUT_SECONDS", 20, least=1, most=80)
 
 # --- People, security, static files -----------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.backends.OneQueryBackend"]
+# After so many failures in a row a name is locked for a while, wherever the next one comes from: behind a proxy or a
+# botnet an address says little.
+AXES_FAILURE_LIMIT = env.whole("LOGIN_FAILURES", 5, least=1, most=100)
+AXES_COOLOFF_TIME = timedelta(minutes=env.whole("LOGIN_LOCK_MINUTES", 15, least=1))
+AXES_LOCKOUT_PARAMETERS = ["username"]
+# It asks for addresses, because agents and cookies can be changed: neither is looked at.
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
+OTP_TOTP_ISSUER = "Florin"
+# Whether changing anything in the admin takes a code from an authenticator.
+SECOND_FACTOR = env.flag("SECOND_FACTOR", default=not DEVELOPMENT)
+# The log of what staff did keeps who signed in and who failed to.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -245,6 +272,10 @@ SECURE_HSTS_PRELOAD = not DEVELOPMENT
 SESSION_COOKIE_SECURE = not DEVELOPMENT
 CSRF_COOKIE_SECURE = not DEVELOPMENT
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # The API refuses larger bodies itself with a 413; this bounds forms of the admin.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
@@ -278,6 +309,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "stripe": {"level": "WARNING"},
+        # The log of what staff did tells who signed in.
+        "axes": {"level": "WARNING"},
     },
 }
 

@@ -92,6 +92,12 @@ UNFOLD: dict[str, Any] = {
                     _page("Lots", "layers", "credits.grant"),
                     _page("Holds", "hourglass_top", "credits.hold"),
                     _page("Bulk adjustments", "playlist_add", "credits.bulkadjustment"),
+                    _page(
+                        "Approvals",
+                        "how_to_reg",
+                        "credits.approvalrequest",
+                        badge="credits.admin.approvals.waiting",
+                    ),
                 ],
             },
             {
@@ -152,6 +158,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Users", "person", "auth.user"),
                     _page("Groups", "group", "auth.group"),
+                    _page("Caps", "speed", "credits.staffcap"),
+                    _page("What staff did", "history_edu", "credits.staffact"),
                 ],
             },
         ],

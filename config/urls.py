@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from config import second_factor
 from config.health import alive, ready
 from config.metrics.view import metrics
 from credits.admin import find, reports
@@ -11,6 +12,7 @@ from credits.admin import find, reports
 urlpatterns = [
     path("", TemplateView.as_view(template_name="index.html")),
     path("admin/find/", admin.site.admin_view(find.page), name="desk-find"),
+    path("admin/second-factor/", admin.site.admin_view(second_factor.page), name="second-factor"),
     path("admin/reports/", admin.site.admin_view(reports.page), name="desk-reports"),
     path("admin/reports/<slug:name>/", admin.site.admin_view(reports.page), name="desk-report"),
     path("admin/", admin.site.urls),

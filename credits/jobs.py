@@ -17,7 +17,7 @@ from celery.schedules import crontab
 
 from credits import checks
 from credits.models import QuotaPeriod
-from credits.services import bulk, expiry, once, overview, runs, totals
+from credits.services import approvals, bulk, expiry, once, overview, runs, totals
 from credits.services.runs import Done
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ JOBS = by_name([
         partial(expiry.reset_due_quotas, QuotaPeriod.MONTHLY)),
     Job("roll_up_statistics", "Sums what accounts moved into their day totals", 5 * MINUTE, totals.roll_up_statistics),
     Job("apply_bulk_adjustments", "Applies bulk adjustments that staff confirmed", MINUTE, bulk.apply_running_bulks),
+    Job("lapse_approvals", "Lets requests for approval lapse that nobody decided on", 5 * MINUTE,
+        approvals.lapse_due_approvals),
     Job("sum_up_overview", "Sums what staff's front page tells", 5 * MINUTE, overview.sum_up),
     Job("audit_books", "Checks every invariant of the books", crontab(hour="3", minute="0"), audit_books),
     Job("purge_idempotency", "Deletes old replies and records of jobs", crontab(hour="4", minute="0"), purge),

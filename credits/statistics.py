@@ -177,12 +177,22 @@ def _usual(period: Period, last_day: date) -> date:
 
 
 def mark_of(account: Account) -> int:
-    """Return the number until which day totals are summed, brought up to date where much is younger."""
-    mark = _mark_of(account.pk)
+    """Return the number until which day totals are summed, brought up to date where much is younger.
+
+    Asks nothing where the account was read together with its ``totals_mark``.
+    """
+    mark = _read_mark(account)
     if account.sequence - mark > MOST_YOUNG:
         fold_totals([account.pk])
         mark = _mark_of(account.pk)
     return mark
+
+
+def _read_mark(account: Account) -> int:
+    if "totals_mark" not in account._state.fields_cache:  # the one place that tells
+        return _mark_of(account.pk)
+    found: TotalsMark | None = account._state.fields_cache["totals_mark"]
+    return found.sequence if found else 0
 
 
 def _mark_of(account: UUID) -> int:

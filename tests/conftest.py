@@ -35,6 +35,7 @@ from tests.processes import ROOT, environment
 TABLES = (
     "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, credits_clockoffset,"
     " credits_taskrun, credits_kindtotal, credits_bulkadjustment, credits_overview,"
+    " credits_staffact, credits_approvalrequest, axes_accessattempt,"
     " subscriptions_plan, billing_pack, billing_providerevent, billing_difference, billing_autotopup"
 )
 

@@ -40,8 +40,9 @@ class Resync(Verb):
             asked: str = resync_account(self.account.pk)
         except (NotOurs, ParentUnknown) as error:
             raise InvalidField("stripe", str(error)) from error
-        self.record(asked, data)
-        return keep(once=once, act=lambda: asked)
+        applied: str = keep(once=once, act=lambda: asked)
+        self.record(applied, data)
+        return applied
 
     def because(self, data: dict[str, Any]) -> str:
         return ""

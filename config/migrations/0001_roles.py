@@ -8,7 +8,7 @@ from django.contrib.auth.management import create_permissions
 from django.db import migrations
 from django.db.migrations.state import StateApps
 
-from config.roles import ROLES
+from config.roles import CAPPED, CAPS, ROLES
 
 
 def add_roles(apps: StateApps, schema_editor: Any) -> None:
@@ -26,6 +26,13 @@ def add_roles(apps: StateApps, schema_editor: Any) -> None:
     for role, may in ROLES.items():
         group, _ = apps.get_model("auth", "Group").objects.using(alias).get_or_create(name=role)
         group.permissions.set([known[name] for name in sorted(may)])
+    units = set(apps.get_model("credits", "Unit").objects.using(alias).values_list("pk", flat=True))
+    caps = apps.get_model("credits", "StaffCap").objects.using(alias)
+    for role, by_unit in CAPS.items():
+        for unit in sorted(units & by_unit.keys()):
+            at_once, a_day = by_unit[unit]
+            for action in CAPPED:
+                caps.create(role=role, action=action, unit_id=unit, per_action=at_once, per_day=a_day)
 
 
 class Migration(migrations.Migration):

@@ -2,7 +2,9 @@
 
 from credits.admin import (
     accounts,
+    approvals,
     bulk,
+    caps,
     features,
     find,
     front,
@@ -12,6 +14,7 @@ from credits.admin import (
     more_verbs,
     prices,
     runs,
+    staff,
     transactions,
     units,
     unpriced,
@@ -19,7 +22,9 @@ from credits.admin import (
 
 __all__ = [
     "accounts",
+    "approvals",
     "bulk",
+    "caps",
     "features",
     "find",
     "front",
@@ -29,6 +34,7 @@ __all__ = [
     "more_verbs",
     "prices",
     "runs",
+    "staff",
     "transactions",
     "units",
     "unpriced",

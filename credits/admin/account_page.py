@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
 
 from credits.admin import account_use, show, timeline
@@ -20,7 +18,6 @@ from credits.services.locks import read_account
 
 MOST_LOTS = 8
 MOST_HOLDS = 5
-MOST_ACTS = 10
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,7 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
     sheet = read_account(account.pk)
     page = timeline.page(account, request.GET)
     refundable = left_to_refund(sheet, page.rows) if may_refund else {}
-    lots = list(Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[: MOST_LOTS + 1])
-    drawn = timeline.lots_of(page.rows, lots)
+    lots, drawn = timeline.lots_of(page.rows, account, most=MOST_LOTS + 1)
     holds = _holds(account)
     return {
         "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
@@ -56,7 +52,6 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
         "more_holds": len(holds) > MOST_HOLDS,
         "movements": [_movement(row, account.unit_id, drawn, refundable=row.pk in refundable) for row in page.rows],
         "page": page,
-        "acts": _acts(account),
         **account_use.context(account, sheet),
     }
 
@@ -150,9 +145,3 @@ def _movement(row: Transaction, unit: str, lots: dict[UUID, Grant], *, refundabl
         "told": timeline.told(row, lots, unit),
         "refundable": refundable,
     }
-
-
-def _acts(account: Account) -> list[LogEntry]:
-    """Return what staff did here, latest first."""
-    of_accounts = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Account))
-    return list(of_accounts.filter(object_id=str(account.pk)).select_related("user").order_by("-pk")[:MOST_ACTS])

@@ -121,7 +121,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the account's page. There is nothing to post to it."""
-        account = self.get_object(request, object_id)
+        account = self._with_mark(object_id)
         if account is None:
             answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return answer
@@ -153,6 +153,10 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
                 **(extra_context or {}),
             },
         )
+
+    def _with_mark(self, object_id: str) -> Account | None:
+        pk = as_uuid(object_id)
+        return Account.objects.select_related("totals_mark").filter(pk=pk).first() if pk else None
 
     def get_urls(self) -> list[Any]:
         """Give each button that an app has registered its address."""

@@ -20,9 +20,11 @@ from django.urls import reverse
 
 from credits.admin import show
 from credits.admin.confirmation import Confirmation
+from credits.admin.logged import actor_of
 from credits.admin.previews import Change
 from credits.plan import Actor
 from credits.refusals import Refusal
+from credits.services.caps import AboveCap, Weight, check_cap, lock_day
 from credits.services.once import Once, Replay, money
 
 
@@ -45,6 +47,11 @@ class Act:
     def __init__(self, admin: Any, request: HttpRequest) -> None:
         self.admin = admin
         self.request = request
+        # Set where it is done for somebody who asked, by somebody who approved.
+        self.asker: Actor | None = None
+        self.approver: Actor | None = None
+        # What is changed, as it was told just before, for the log.
+        self.changes: list[Change] = []
 
     @classmethod
     def allowed(cls, request: HttpRequest) -> bool:
@@ -54,7 +61,7 @@ class Act:
     @property
     def actor(self) -> Actor:
         """Who presses it, as it is kept with what is done."""
-        return Actor("staff", str(self.request.user.pk), self.request.user.get_username())
+        return self.asker or actor_of(self.request)
 
     @property
     def subject(self) -> Any:
@@ -104,6 +111,8 @@ class Act:
         except Replay:
             messages.info(self.request, "This was done before. Nothing was done twice.")
             return HttpResponseRedirect(self.home)
+        except AboveCap as above:
+            return self.ask_approval(form, given, str(above))
         if done is None:
             return self.preview(form, given, changed=True)
         messages.success(self.request, self.said(done, form.cleaned_data))
@@ -123,8 +132,31 @@ class Act:
             changed=changed,
             confirmation=confirmation.signed(),
             asked=self.asked(form),
+            above_cap=self.above_cap(form.cleaned_data),
             **self.foreseen(state, form.cleaned_data),
         )
+
+    def above_cap(self, data: dict[str, Any]) -> str:
+        """Return why it takes a second person; nothing where it does not."""
+        weight = self.weight(data)
+        try:
+            if weight:
+                check_cap(user=self.request.user, weight=weight)
+        except AboveCap as above:
+            return str(above)
+        return ""
+
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        """Return what counts against the caps of whoever does it."""
+        return None
+
+    def ask_approval(self, form: forms.Form, given: Confirmation, why: str) -> HttpResponse:
+        """Let a second person decide."""
+        raise NotImplementedError
+
+    def told(self, data: dict[str, Any]) -> list[Change]:
+        """Return what is about to change, for the log."""
+        return self.foresee(self.look(data), data)
 
     def ask(self, form: forms.Form) -> HttpResponse:
         """Show the form."""
@@ -204,9 +236,14 @@ def _confirmed(_once: Once | None, /, *, act: Act, given: Confirmation, data: di
     What is changed is locked first, so that nothing can change it between that judgement and the service. A refusal
     undoes all of it, the key included, so that a mended form can be sent again.
     """
-    once = given.once()
+    once, weight = given.once(), act.weight(data)
+    if weight:
+        lock_day(user=act.request.user, weight=weight)
     if act.figures(act.hold(once, data)) != given.seen:
         return None
+    if weight:
+        check_cap(user=act.request.user, weight=weight)
+    act.changes = act.told(data)
     done = act.act(once, data)
     act.record(done, data)
     return done

@@ -11,6 +11,7 @@ from celery import current_app
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import (
     Http404,
     HttpRequest,
@@ -31,10 +32,13 @@ from credits.admin.forms import ReasonForm
 from credits.admin.lists import Bounded
 from credits.admin.policies import ReadOnly
 from credits.admin.statements import Echo, safe
-from credits.models import BulkAdjustment, BulkLine, BulkStatus, LineStatus, Unit
+from credits.models import ApprovalRequest, ApprovalStatus, BulkAdjustment, BulkLine, BulkStatus, LineStatus, Unit
 from credits.plan import Actor
 from credits.refusals import Refusal
 from credits.services import bulk as services
+from credits.services.approvals import Wish, ask_approval
+from credits.services.caps import AboveCap, Weight, check_cap, lock_day
+from credits.services.staff import Told, record_act
 
 COLOURS = {
     BulkStatus.CHECKED: "warning",
@@ -173,8 +177,17 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def confirm(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Let the lines be applied; once, however often it is pressed."""
         row = self._posted(request, pk)
-        if services.confirm_bulk(bulk=row.pk):
-            self.log_change(request, row, f"Confirmed {row}.")
+        weight = Weight("bulk", row.unit_id, row.total_added + row.total_taken)
+        try:
+            with transaction.atomic():
+                lock_day(user=request.user, weight=weight)
+                check_cap(user=request.user, weight=weight)
+                confirmed = services.confirm_bulk(bulk=row.pk)
+                if confirmed:
+                    _tell(request, row, weight)
+        except AboveCap as above:
+            return _ask_approval(request, row, weight, str(above))
+        if confirmed:
             _nudge()
             messages.success(request, "A worker applies it now.")
         return HttpResponseRedirect(show.page_of(BulkAdjustment, row.pk))
@@ -218,6 +231,27 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if row is None:
             raise Http404
         return row
+
+
+def _tell(request: HttpRequest, row: BulkAdjustment, weight: Weight) -> None:
+    told = Told(
+        subject=str(row), reason=row.reason, note=row.note, ticket=row.ticket,
+        unit=weight.unit, amount=weight.amount, request_id=_request_id(request),
+    )  # fmt: skip
+    record_act(actor=_actor(request), action=weight.action, what=f"Confirmed {row}.", told=told)
+
+
+def _ask_approval(request: HttpRequest, row: BulkAdjustment, weight: Weight, why: str) -> HttpResponse:
+    """Let a second person decide; a bulk waits for one decision at a time, whoever presses."""
+    before = ApprovalRequest.objects.filter(bulk=row).exclude(status=ApprovalStatus.WAITING).count()
+    wish = Wish(
+        weight, key=f"bulk:{row.pk}:{request.user.pk}:{before}", why=why, bulk=row.pk, reason=row.reason, note=row.note,
+        ticket=row.ticket, preview=[["Lines", "0", f"{row.lines_count - row.bad_count:,}"]],
+        request_id=_request_id(request),
+    )  # fmt: skip
+    asked, new = ask_approval(wish=wish, actor=_actor(request))
+    messages.warning(request, f"{why} It waits for somebody else's approval." if new else "This was asked for before.")
+    return HttpResponseRedirect(show.page_of(ApprovalRequest, asked.pk))
 
 
 def _check_may(request: HttpRequest) -> None:

@@ -18,6 +18,7 @@ from credits.models import Hold, HoldStatus
 from credits.models.accounts import account_id
 from credits.plan import Reservation, Sheet
 from credits.services import history, holds, transfers
+from credits.services.caps import Weight
 from credits.services.locks import known, lock_accounts, read_account
 from credits.services.once import Once
 
@@ -48,6 +49,9 @@ class Transfer(Verb):
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         plan.transfer(sheet, read_account(self.target(data)), data["amount"], self.memo(data))
+
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        return Weight("transfer", self.unit, data["amount"])
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         return transfers.transfer_credits(

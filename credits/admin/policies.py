@@ -6,8 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from credits.admin.logged import Logged
 
-class Kept:
+
+class Kept(Logged):
     """May never be deleted, one by one or as a selection.
 
     ========== =================

@@ -11,6 +11,7 @@ from django.contrib.admin.models import ADDITION, LogEntry
 from credits import pricefile, refusals
 from credits.admin import show
 from credits.admin.acts import Act
+from credits.admin.logged import request_id
 from credits.admin.previews import Change
 from credits.admin.price_forms import PriceFileForm, PriceForm, item_of
 from credits.models import Price, Unit
@@ -19,6 +20,7 @@ from credits.pricelist import Diff, State
 from credits.services.once import Once
 from credits.services.price_lists import compare_price_file, import_price_file, read_price_file
 from credits.services.prices import lock_price_list
+from credits.services.staff import Told, record_act
 
 
 class PriceAct(Act):
@@ -50,6 +52,13 @@ class PriceAct(Act):
         """Log it with each price."""
         words = f"{self.title}{f': {name}' if (name := data.get('name')) else ''}."
         LogEntry.objects.log_actions(self.actor.id, done, ADDITION, words)
+        told = Told(
+            subject=", ".join(str(row) for row in done[:5]), note=data.get("note") or "",
+            before={change.label: change.before for change in self.changes},
+            after={change.label: change.after for change in self.changes},
+            request_id=request_id(self.request),
+        )  # fmt: skip
+        record_act(actor=self.actor, action=f"{self.path}-price", what=f"{words} {self.said(done, data)}", told=told)
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"Added {len(done):,} prices." if len(done) != 1 else f"Added {done[0]}."
@@ -112,6 +121,10 @@ class ImportPrices(PriceAct):
         lines = {f"{each}_lines": [entry for entry in state.entries if entry.state == each] for each in State}
         wrong = bool(state.faults)
         return {**lines, "diff": state, "wrong": wrong, "nothing": wrong or not state.changing}
+
+    def told(self, data: dict[str, Any]) -> list[Change]:
+        """Return nothing: the file's lines are rows of their own."""
+        return []
 
     def asked(self, form: forms.Form) -> list[tuple[str, str]]:
         """Return which file it is."""

@@ -117,11 +117,13 @@ def _last(account: Account, before: datetime) -> int:
     return earlier.order_by("-recorded_at", "-sequence").values_list("sequence", flat=True).first() or 0
 
 
-def lots_of(rows: list[Transaction], known: list[Grant]) -> dict[UUID, Grant]:
-    """Return the lots that movements drew on, with those that are known already."""
-    found = {lot.pk: lot for lot in known}
-    missing = {lot for row in rows for lot, _ in draws_of(row.draws)} - found.keys()
-    return found | Grant.objects.in_bulk(missing) if missing else found
+def lots_of(rows: list[Transaction], account: Account, *, most: int) -> tuple[list[Grant], dict[UUID, Grant]]:
+    """Return an account's first lots, the open ones before the others, and with them those that movements drew on."""
+    drawn = {lot for row in rows for lot, _ in draws_of(row.draws)}
+    first = Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[:most]
+    found = list(first.union(Grant.objects.filter(pk__in=drawn)) if drawn else first)
+    found.sort(key=lambda lot: (lot.is_open, lot.pk), reverse=True)
+    return found[:most], {lot.pk: lot for lot in found}
 
 
 def lot_name(lot: Grant) -> str:

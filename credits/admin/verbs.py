@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -15,17 +17,21 @@ from django.urls import reverse
 from credits import plan, units
 from credits.admin import show
 from credits.admin.acts import Act
-from credits.admin.confirmation import figures_of
+from credits.admin.confirmation import Confirmation, figures_of
 from credits.admin.forms import AdjustForm, EditForm, GrantForm, RefundForm, StatusForm
+from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change, changes, picture
 from credits.admin.refundable import refundable_spends
 from credits.amounts import say
-from credits.models import Account, AccountStatus, GrantCategory
+from credits.models import Account, AccountStatus, ApprovalRequest, GrantCategory, Transaction
 from credits.models.memo import Reason
 from credits.plan import LotTerms, Memo, Sheet
 from credits.services import accounts, corrections, history, movements
+from credits.services.approvals import Wish, ask_approval
+from credits.services.caps import Weight
 from credits.services.locks import lock_account, read_account
 from credits.services.once import Once
+from credits.services.staff import Told, record_act
 
 OPEN = {AccountStatus.ACTIVE, AccountStatus.FROZEN}
 
@@ -88,9 +94,14 @@ class Verb(Act):
             self.actor,
             description=data["note"],
             reason=data["reason"],
-            metadata={"ticket": data["ticket"]} if data["ticket"] else {},
+            metadata=self.noted(data),
             request_id=self.request.META.get("florin.request_id", ""),
         )
+
+    def noted(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what the movement keeps beside: the ticket, and who approved it."""
+        noted = {"ticket": data["ticket"]} if data["ticket"] else {}
+        return noted | ({"approved_by": self.approver.name} if self.approver else {})
 
     def because(self, data: dict[str, Any]) -> str:
         """Return why, for the log of what staff did."""
@@ -117,8 +128,48 @@ class Verb(Act):
         return changes(before, picture(state), self.unit)
 
     def record(self, done: Any, data: dict[str, Any]) -> None:
-        """Log it with the account."""
-        self.admin.log_change(self.request, self.account, f"{self.said(done, data)} {self.because(data)}".strip())
+        """Log it with the account, and in the log of what staff did, with what was and what is."""
+        said = self.said(done, data)
+        words = f"{said} {self.because(data)}".strip()
+        LogEntry.objects.log_actions(actor_of(self.request).id, [self.account], CHANGE, words, single_object=True)
+        weight = self.weight(data)
+        told = Told(
+            account=self.account.pk,
+            reason=data.get("reason", ""),
+            note=data.get("note", ""),
+            ticket=data.get("ticket", ""),
+            before={change.label: change.before for change in self.changes},
+            after={change.label: change.after for change in self.changes},
+            unit=self.unit if weight else "",
+            amount=weight.amount if weight else None,
+            approved_by=self.approver.name if self.approver else "",
+            request_id=request_id(self.request),
+        )
+        record_act(actor=self.actor, action=self.path, what=said, told=told)
+
+    def ask_approval(self, form: forms.Form, given: Confirmation, why: str) -> HttpResponse:
+        """Keep what was filled in for a second person. Pressed twice, it asks once."""
+        data, weight = form.cleaned_data, self.weight(form.cleaned_data)
+        if weight is None:
+            raise PermissionDenied
+        wish = Wish(
+            weight,
+            key=f"{given.user}:{given.key}",
+            why=why,
+            account=self.account.pk,
+            asked={name: str(form.data.get(name, "")) for name in form.fields},
+            preview=[[change.label, change.before, change.after] for change in self.told(data)],
+            reason=data.get("reason", ""),
+            note=data.get("note", ""),
+            ticket=data.get("ticket", ""),
+            request_id=request_id(self.request),
+        )
+        row, new = ask_approval(wish=wish, actor=self.actor)
+        messages.warning(
+            self.request,
+            f"{why} It waits for somebody else's approval." if new else "This was asked for before.",
+        )
+        return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         """Plan it on a working copy. Raises what the service would raise."""
@@ -132,6 +183,9 @@ class Adjust(Verb):
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         plan.adjust(sheet, data["amount"], self.memo(data))
+
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        return Weight("adjust", self.unit, abs(data["amount"]))
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         return movements.adjust_balance(once=once, account=self.account.pk, delta=data["amount"], memo=self.memo(data))
@@ -151,6 +205,9 @@ class Give(Verb):
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         plan.add(sheet, data["amount"], self.memo(data), self.terms(data))
+
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        return Weight("grant", self.unit, data["amount"])
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         return movements.add_credits(
@@ -176,6 +233,14 @@ class Refund(Verb):
         spend = UUID(data["movement"])
         plan.refund(sheet, history.load_posted({sheet.id: sheet}, [spend])[spend], data["amount"], self.memo(data))
         plan.expire_lots(sheet)
+
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        """Weigh the whole spend where no amount is named: what is left of it is at the most that."""
+        amount = data["amount"]
+        if amount is None:
+            spend = Transaction.objects.only("amount", "debt").get(pk=data["movement"])
+            amount = abs(spend.amount) + abs(spend.debt)
+        return Weight("refund", self.unit, amount)
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         return corrections.refund_transaction(

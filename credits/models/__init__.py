@@ -5,8 +5,10 @@ written once and never changed. A Grant is a lot: credits that came in together 
 Hold reserves part of an account until it is captured or released. A Price says what a Feature or an AI model costs; an
 Allowance which features an account may use and how much; a Quota counts it. An Allotment brings credits each period.
 DayTotal sums transactions for statistics, KindTotal for operators, Overview all of it for the front page. A
-BulkAdjustment is what staff asked for line by line. An ApiKey lets a caller in; an IdempotencyRecord remembers what it
-was answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved the clock.
+BulkAdjustment is what staff asked for line by line. A StaffAct is what one of them did, a StaffCap how much a role
+may do alone, an ApprovalRequest what waits for a second person. An ApiKey lets a caller in; an IdempotencyRecord
+remembers what it was answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved
+the clock.
 
 The one invariant: an account's balance is the sum of its transactions, and what its lots still hold, less what it is
 overdrawn. ``credits.checks`` states it, and its relatives, as queries.
@@ -25,6 +27,7 @@ from credits.models.keys import ApiKey, Scope
 from credits.models.prices import Feature, Price, PriceScheme, UnpricedStatus, UnpricedUsage
 from credits.models.quotas import Allowance, Measure, Quota, QuotaPeriod, QuotaWindow
 from credits.models.runs import RunBy, TaskRun
+from credits.models.staff import ApprovalRequest, ApprovalStatus, CappedAction, StaffAct, StaffCap
 from credits.models.totals import DayTotal, KindTotal, Overview, TotalsMark
 from credits.models.transactions import Counterparty, Transaction, TransactionKind
 from credits.models.units import Unit
@@ -35,9 +38,12 @@ __all__ = [
     "Allotment",
     "Allowance",
     "ApiKey",
+    "ApprovalRequest",
+    "ApprovalStatus",
     "BulkAdjustment",
     "BulkLine",
     "BulkStatus",
+    "CappedAction",
     "ClockOffset",
     "Counterparty",
     "DayTotal",
@@ -58,6 +64,8 @@ __all__ = [
     "QuotaWindow",
     "RunBy",
     "Scope",
+    "StaffAct",
+    "StaffCap",
     "TaskRun",
     "TotalsMark",
     "Transaction",

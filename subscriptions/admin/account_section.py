@@ -15,17 +15,14 @@ MOST_STEPS = 20
 
 
 def context(request: HttpRequest, account: Account) -> dict[str, Any]:
-    """Return the latest subscription and its history, in two queries."""
-    row = (
-        Subscription.objects.filter(account=account.pk)
-        .select_related("plan_version__plan", "next_version")
-        .order_by("-id")
-        .first()
-    )
-    if row is None:
-        return {"current": None}
-    changes = SubscriptionChange.objects.filter(subscription=row).select_related("to_version").order_by("-id")
-    return {"current": _current(row), "steps": [_step(each) for each in changes[:MOST_STEPS]]}
+    """Return the latest subscription and its history, in one query: each has the step that began it."""
+    latest = Subscription.objects.filter(account=account.pk).order_by("-id").values("pk")[:1]
+    changes = SubscriptionChange.objects.filter(subscription=latest).order_by("-id")[:MOST_STEPS]
+    steps = list(changes.select_related("to_version", "subscription__plan_version__plan", "subscription__next_version"))
+    return {
+        "current": _current(steps[0].subscription) if steps else None,
+        "steps": [_step(each) for each in steps],
+    }
 
 
 def _current(row: Subscription) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import Difference, Payment, ProviderEvent
 from billing.services import reconciliation
@@ -104,3 +106,20 @@ def test_only_who_may_repairs(till: Till, bob: Account) -> None:
     for button in (f"{Difference.objects.get().pk}/repair/", "compare/"):
         assert client.post(f"/admin/billing/difference/{button}").status_code == 403
     assert standing(bob)[0] == 0
+
+
+def test_of_support_the_account_page_asks_little(till: Till, bob: Account) -> None:
+    till.fake.refund(till.charge(till.buy(bob)), 100)
+    till.deliver()
+    till.subscribe(bob)
+    till.deliver()
+    user, client = User.objects.create_user("sam", is_staff=True), Client()
+    user.groups.set(Group.objects.filter(name="Support"))
+    client.force_login(user)
+
+    with CaptureQueriesContext(connection) as queries:
+        page = client.get(f"/admin/credits/account/{bob.pk}/change/").content.decode()
+
+    assert "Pack small" in page
+    assert "cus_" in page
+    assert len(queries) <= 20, "\n".join(each["sql"][:150] for each in queries)

@@ -1,0 +1,270 @@
+"""What waits for a second person: the list, the page that previews it anew, and the two buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import DropdownFilter
+
+from credits.admin import desk, show
+from credits.admin.confirmation import Confirmation, digest
+from credits.admin.forms import note
+from credits.admin.lists import Bounded, OfAccount
+from credits.admin.logged import actor_of
+from credits.admin.more_verbs import Transfer
+from credits.admin.policies import ReadOnly
+from credits.admin.previews import Change
+from credits.admin.verbs import Adjust, Give, Refund, Verb
+from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustment
+from credits.plan import Actor
+from credits.refusals import InvalidField, Refusal
+from credits.services import approvals
+from credits.services.bulk import confirm_bulk
+from credits.services.once import Replay
+from credits.services.staff import Told, record_act
+
+VERBS: dict[str, type[Verb]] = {verb.path: verb for verb in (Adjust, Give, Refund, Transfer)}
+COLOURS = {"waiting": "warning", "approved": "success", "refused": "danger", "lapsed": "default"}
+MAY = "credits.decide_approvalrequest"
+
+
+class DecisionForm(forms.Form):
+    decision = note("What you say", most=500, help_text="Kept with the request.", required=False)
+
+
+class State(DropdownFilter):  # type: ignore[misc]
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(value), str(label)) for value, label in ApprovalStatus.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Every request for approval, newest first."""
+
+    list_display = ("what", "figure", "owner", "asked_by_name", "asked_on", "state", "decided_by_name")
+    list_display_links = ("what",)
+    list_filter = (State, OfAccount)
+    list_select_related = ("account", "bulk")
+    ordering = ("-id",)
+
+    @admin.display(description="What")
+    def what(self, row: ApprovalRequest) -> str:
+        return row.get_action_display()
+
+    @admin.display(description="Amount")
+    def figure(self, row: ApprovalRequest) -> str:
+        return f"{show.amount(row.amount, row.unit)} {row.unit}"
+
+    @admin.display(description="Of")
+    def owner(self, row: ApprovalRequest) -> SafeString | str:
+        if row.bulk is not None:
+            return show.link(BulkAdjustment, row.bulk_id, str(row.bulk))
+        return show.link(Account, row.account_id, row.account.external_id) if row.account else show.EMPTY
+
+    @admin.display(description="Asked (UTC)")
+    def asked_on(self, row: ApprovalRequest) -> str:
+        return show.moment(row.asked_at)
+
+    @admin.display(description="Status")
+    def state(self, row: ApprovalRequest) -> SafeString:
+        lapsed = row.status == ApprovalStatus.WAITING and row.lapses_at <= timezone.now()
+        return show.badge("Lapsed" if lapsed else row.get_status_display(), COLOURS[row.status])
+
+    def get_urls(self) -> list[Any]:
+        """Add the two buttons."""
+        wrap = self.admin_site.admin_view
+        buttons = [
+            path(f"<int:pk>/{name}/", wrap(getattr(self, name)), name=f"credits_approval_{name}")
+            for name in ("approve", "refuse")
+        ]
+        return [*buttons, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what is asked for and, while it waits, what it would change now."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return answer
+        if request.method != "GET" or not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return self._page(request, row)
+
+    def approve(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Do what was asked for, once, if it still is what the page showed."""
+        row, decision = self._posted(request, pk)
+        given = _wanted(request, row).found_in(request.POST.get("confirmation", ""))
+        if given is None:
+            messages.error(request, "Look at the figures as they are now, then decide.")
+            return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
+        try:
+            done = approvals.approve(
+                request=pk,
+                decider=actor_of(request),
+                decision=decision,
+                act=lambda locked: self._do(request, locked, given),
+            )
+        except (approvals.NotYours, Replay) as refused:
+            messages.error(request, str(refused) or "It was done before.")
+        except Refusal as refusal:
+            messages.error(request, f"It cannot be done now: {refusal.detail}")
+        else:
+            if done is None:
+                messages.error(request, "Things have changed since you looked. Nothing was done: look again.")
+            else:
+                messages.success(request, f"Approved and done: {done}.")
+        return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
+
+    def refuse(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Refuse it for good."""
+        row, decision = self._posted(request, pk)
+        try:
+            approvals.refuse(request=pk, decider=actor_of(request), decision=decision)
+        except approvals.NotYours as refused:
+            messages.error(request, str(refused))
+        else:
+            messages.success(request, "Refused. Nothing was moved.")
+        return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
+
+    def _posted(self, request: HttpRequest, pk: int) -> tuple[ApprovalRequest, str]:
+        if request.method != "POST" or not request.user.has_perm(MAY):
+            raise PermissionDenied
+        row: ApprovalRequest | None = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        if not _may_do(self, request, row):
+            raise PermissionDenied
+        form = DecisionForm(request.POST)
+        return row, form.cleaned_data["decision"] if form.is_valid() else ""
+
+    def _do(self, request: HttpRequest, row: ApprovalRequest, given: Confirmation) -> Any:
+        """Do it for who asked, with the request locked; or return None where it is not what was shown."""
+        if not get_user_model().objects.filter(pk=row.asked_by_id, is_active=True).exists():
+            raise InvalidField("asked", "Whoever asked for it is no longer staff.")
+        if row.bulk_id is not None:
+            if not confirm_bulk(bulk=row.bulk_id):
+                raise InvalidField("bulk", "It is not waiting to be confirmed any more.")
+            told = Told(subject=str(row.bulk), ticket=row.ticket, unit=row.unit, amount=row.amount,
+                        approved_by=request.user.get_username())  # fmt: skip
+            record_act(actor=_asker(row), action="bulk", what=f"Confirmed {row.bulk}.", told=told)
+            return row
+        verb, data = _verb(self, request, row)
+        once = given.once()
+        if verb.figures(verb.hold(once, data)) != given.seen:
+            return None
+        verb.changes = verb.told(data)
+        done = verb.act(once, data)
+        verb.record(done, data)
+        return done
+
+    def _page(self, request: HttpRequest, row: ApprovalRequest) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        waits = row.status == ApprovalStatus.WAITING and row.lapses_at > timezone.now()
+        changes, fault, seen = _foreseen(self, request, row) if waits else ([], "", "")
+        own = row.asked_by_id == str(request.user.pk)
+        may = waits and not own and request.user.has_perm(MAY) and _may_do(self, request, row)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{row.get_action_display()}: {_asked(row)} {row.unit}",
+            "opts": self.opts,
+            "row": row,
+            "state": self.state(row),
+            "owner": self.owner(row),
+            "asked_at": show.moment_tag(row.asked_at),
+            "lapses_at": show.moment_tag(row.lapses_at),
+            "decided_at": show.moment_tag(row.decided_at) if row.decided_at else "",
+            "changes": changes or [Change(*line) for line in row.preview],
+            "fault": fault,
+            "waits": waits,
+            "own": own,
+            "may": may,
+            "form": DecisionForm(),
+            "confirmation": _wanted(request, row).showing(seen).signed(),
+        }
+        return TemplateResponse(request, "admin/credits/approval/page.html", context)
+
+
+def _asked(row: ApprovalRequest) -> str:
+    """Return the amount with the sign that it was asked with: what counts against a cap has none."""
+    taken = str(row.asked.get("amount", "")).strip().startswith("-")
+    return show.amount(-row.amount if taken else row.amount, row.unit, signed=row.action == "adjust")
+
+
+def _asker(row: ApprovalRequest) -> Actor:
+    return Actor("staff", row.asked_by_id, row.asked_by_name)
+
+
+def _wanted(request: HttpRequest, row: ApprovalRequest) -> Confirmation:
+    return Confirmation(user=str(request.user.pk), asked=digest(["approval", row.pk]), key=f"approval-{row.pk}")
+
+
+def _may_do(page: Any, request: HttpRequest, row: ApprovalRequest) -> bool:
+    """Whether whoever approves could do it themselves."""
+    if row.bulk_id is not None:
+        return request.user.has_perm("credits.bulk_adjust")
+    return VERBS[row.action].allowed(request)
+
+
+def _verb(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Verb, dict[str, Any]]:
+    """Return the button as who asked had filled it in. Raises InvalidField where it can no longer be."""
+    verb = VERBS[row.action](page.admin_site.get_model_admin(Account), request, str(row.account_id))
+    verb.asker, verb.approver = _asker(row), actor_of(request)
+    form = verb.form(row.asked)
+    if not form.is_valid():
+        faults = "; ".join(str(fault) for each in form.errors.values() for fault in each)
+        raise InvalidField("asked", faults)
+    return verb, form.cleaned_data
+
+
+def _foreseen(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[list[Change], str, str]:
+    """Return what it would change now, why it cannot be done, and a digest of the figures shown."""
+    if row.bulk_id is not None:
+        return [], "", ""
+    try:
+        verb, data = _verb(page, request, row)
+        state = verb.look(data)
+        seen = verb.figures(state)
+        return verb.foresee(state, data), "", seen
+    except Refusal as refusal:
+        return [], refusal.detail, ""
+
+
+def waiting(request: HttpRequest) -> str:
+    """Return how many wait, for the sidebar; nothing where none does."""
+    if not request.user.has_perm("credits.view_approvalrequest"):
+        return ""
+    count = _waiting().count()
+    return f"{count:,}" if count else ""
+
+
+def _waiting() -> QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.filter(status=ApprovalStatus.WAITING, lapses_at__gt=timezone.now()).order_by()
+
+
+def tiles(request: HttpRequest) -> Iterator[desk.Tile]:
+    """Tell how many requests wait for a second person."""
+    count = _waiting().count()
+    link = f"{reverse('admin:credits_approvalrequest_changelist')}?status=waiting"
+    yield desk.Tile("Approvals", f"{count:,}", link, "wait for a second person", bool(count))
+
+
+desk.register(desk.Board("Work waiting", "credits.view_approvalrequest", tiles, place=35))

@@ -1,0 +1,65 @@
+"""How much a role may do alone: rows that those who may edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from credits.admin import show
+from credits.admin.logged import Logged, actor_of, request_id
+from credits.models import StaffCap
+from credits.services.staff import Told, record_act
+
+
+class CapForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Asks for a role that there is."""
+
+    role = forms.ModelChoiceField(
+        Group.objects.order_by("name"), to_field_name="name", empty_label=None, widget=UnfoldAdminSelectWidget
+    )
+
+    class Meta:
+        model = StaffCap
+        fields = ("role", "action", "unit", "per_action", "per_day")
+
+    def clean_role(self) -> str:
+        """Keep the name alone."""
+        return str(self.cleaned_data["role"].name)
+
+
+@admin.register(StaffCap)
+class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
+    """Above its cap, an action waits for a second person. A role without caps for an action has none."""
+
+    form = CapForm
+    list_display = ("role", "action", "unit", "at_once", "a_day")
+    list_filter = ("role", "action")
+    ordering = ("role", "unit", "action")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {}
+
+    @admin.display(description="At once")
+    def at_once(self, row: StaffCap) -> str:
+        return show.amount(row.per_action, row.unit_id)
+
+    @admin.display(description="In a day")
+    def a_day(self, row: StaffCap) -> str:
+        return show.amount(row.per_day, row.unit_id)
+
+    def save_model(self, request: HttpRequest, obj: StaffCap, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Write down what the cap was, with what it is."""
+        before = StaffCap.objects.filter(pk=obj.pk).first() if change else None
+        super().save_model(request, obj, form, change)
+        told = Told(subject=str(obj), before=_figures(before), after=_figures(obj), request_id=request_id(request))
+        record_act(actor=actor_of(request), action="rights", what=f"Set the cap {obj}.", told=told)
+
+
+def _figures(row: StaffCap | None) -> dict[str, str]:
+    return {"At once": str(row.per_action), "In a day": str(row.per_day)} if row else {}

@@ -1,0 +1,124 @@
+"""What is above a cap: asked for by one, decided on by another, done once.
+
+Lock order: the request, then the accounts. Who approves it does it in the same transaction, so that it is never done
+without being approved nor approved without being done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from credits.models import ApprovalRequest, ApprovalStatus
+from credits.plan import Actor
+from credits.services.caps import Weight
+from credits.services.once import Once, money
+from credits.services.staff import Told, record_act
+
+
+class NotYours(Exception):  # told to people
+    """Somebody else has to decide, or it was decided. Carries why; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for, as it was filled in, and what it would have changed."""
+
+    weight: Weight
+    key: str
+    why: str
+    account: UUID | None = None
+    bulk: int | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
+    preview: list[list[str]] = field(default_factory=list)
+    reason: str = ""
+    note: str = ""
+    ticket: str = ""
+    request_id: str = ""
+
+
+def ask_approval(*, wish: Wish, actor: Actor) -> tuple[ApprovalRequest, bool]:
+    """Let somebody else decide. Returns the request, and whether it is new: a key asks once. Moves nothing."""
+    now = timezone.now()
+    with transaction.atomic():
+        row, new = ApprovalRequest.objects.get_or_create(
+            key=wish.key,
+            defaults={
+                "action": wish.weight.action, "unit": wish.weight.unit, "amount": wish.weight.amount,
+                "account_id": wish.account, "bulk_id": wish.bulk, "asked": wish.asked, "preview": wish.preview,
+                "why": wish.why[:200], "reason": wish.reason, "note": wish.note[:500], "ticket": wish.ticket,
+                "asked_by_id": actor.id, "asked_by_name": actor.name, "asked_at": now,
+                "lapses_at": now + timedelta(hours=settings.APPROVAL_HOURS),
+            },
+        )  # fmt: skip
+        if new:
+            record_act(actor=actor, action="ask-approval", what=f"Asked for approval: {row}.", told=_told(row, wish))
+    return row, new
+
+
+@money
+def approve(
+    _once: Once | None, /, *, request: int, decider: Actor, decision: str, act: Callable[[ApprovalRequest], Any]
+) -> ApprovalRequest | None:
+    """Approve a request and do it, together. ``act`` does it and returns None where what was shown no longer holds.
+
+    Raises NotYours where it was decided or has lapsed, or where its own asker decides; and what the service refuses.
+    """
+    row = _waiting(request, decider)
+    if act(row) is None:
+        return None
+    return _decided(row, ApprovalStatus.APPROVED, decider, decision)
+
+
+@money
+def refuse(_once: Once | None, /, *, request: int, decider: Actor, decision: str) -> ApprovalRequest:
+    """Refuse a request, for good. Raises NotYours as approving does."""
+    return _decided(_waiting(request, decider), ApprovalStatus.REFUSED, decider, decision)
+
+
+def lapse_due_approvals() -> int:
+    """Let lapse what nobody decided on in time. Returns how many."""
+    due = ApprovalRequest.objects.filter(status=ApprovalStatus.WAITING, lapses_at__lte=timezone.now())
+    return due.update(status=ApprovalStatus.LAPSED)
+
+
+def _waiting(request: int, decider: Actor) -> ApprovalRequest:
+    row = ApprovalRequest.objects.select_for_update(no_key=True).get(pk=request)
+    if row.status != ApprovalStatus.WAITING:
+        by = f" by {row.decided_by_name}" if row.decided_by_name else ""
+        raise NotYours(f"It is decided already: {row.get_status_display().lower()}{by}. Nothing was done twice.")
+    if row.lapses_at <= timezone.now():
+        raise NotYours("It has lapsed. It has to be asked for again.")
+    if row.asked_by_id == decider.id:
+        raise NotYours("You asked for it, so somebody else has to decide.")
+    return row
+
+
+def _decided(row: ApprovalRequest, status: ApprovalStatus, decider: Actor, decision: str) -> ApprovalRequest:
+    row.status, row.decision = status, decision[:500]
+    row.decided_by_id, row.decided_by_name, row.decided_at = decider.id, decider.name, timezone.now()
+    row.save(update_fields=["status", "decision", "decided_by_id", "decided_by_name", "decided_at"])
+    verb = "approve" if status == ApprovalStatus.APPROVED else "refuse"
+    told = Told(account=row.account_id, subject=f"Approval request {row.pk}", note=decision, ticket=row.ticket)
+    record_act(actor=decider, action=verb, what=f"{verb.capitalize()}d: {row}.", told=told)
+    return row
+
+
+def _told(row: ApprovalRequest, wish: Wish) -> Told:
+    return Told(
+        account=wish.account,
+        subject=f"Approval request {row.pk}",
+        reason=wish.reason,
+        note=wish.note,
+        ticket=wish.ticket,
+        before={label: before for label, before, _ in wish.preview},
+        after={label: after for label, _, after in wish.preview},
+        request_id=wish.request_id,
+    )

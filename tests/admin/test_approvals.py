@@ -1,0 +1,316 @@
+"""Caps, and what waits for a second person."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustment, StaffAct, StaffCap
+from credits.plan import Actor
+from credits.services import approvals, bulk, caps
+from credits.services.bulk import Asked, Why, check_bulk
+from tests.admin.conftest import Desk, confirmation, text, verb_path
+from tests.books import Books
+from tests.threads import at_once
+
+ASKED = {"reason": "goodwill", "note": "He waited long", "ticket": "SUP-7"}
+
+
+def staff(name: str, role: str) -> Desk:
+    desk = Desk(name)
+    desk.user.groups.set(Group.objects.filter(name=role))
+    return desk
+
+
+@pytest.fixture
+def sam(database: None) -> Desk:
+    return staff("sam", "Support")
+
+
+@pytest.fixture
+def lea(database: None) -> Desk:
+    return staff("lea", "Support lead")
+
+
+def ask(desk: Desk, account: Account, amount: str = "600") -> ApprovalRequest:
+    desk.confirm(account, "adjust", amount=amount, **ASKED)
+    return ApprovalRequest.objects.latest("pk")
+
+
+def page(row: ApprovalRequest) -> str:
+    return f"credits/approvalrequest/{row.pk}/change/"
+
+
+def decide(desk: Desk, row: ApprovalRequest, how: str = "approve", shown: Any = None) -> Any:
+    fields = {"confirmation": confirmation(shown or desk.get(page(row)))} if how == "approve" else {}
+    return desk.post(f"credits/approvalrequest/{row.pk}/{how}/", decision="Fair", **fields)
+
+
+def balance(account: Account) -> int:
+    account.refresh_from_db()
+    return int(account.balance)
+
+
+class TestTheCap:
+    def test_lets_pass_what_is_within_it(self, sam: Desk, alice: Account) -> None:
+        sam.confirm(alice, "adjust", amount="500", **ASKED)
+
+        assert balance(alice) == 600
+        assert not ApprovalRequest.objects.exists()
+
+    def test_is_told_before_it_is_asked(self, sam: Desk, alice: Account) -> None:
+        shown = text(sam.press(alice, "adjust", amount="501", **ASKED))
+
+        assert "More than 500 credits at once takes a second person." in shown
+        assert "Ask for approval" in shown
+
+    @pytest.mark.parametrize("amount", ["501", "-501"])
+    def test_makes_a_request_of_what_is_above_it(self, sam: Desk, alice: Account, books: Books, amount: str) -> None:
+        row = ask(sam, alice, "501")
+
+        assert balance(alice) == 100
+        assert (row.status, row.asked_by_name, row.ticket, row.amount) == ("waiting", "sam", "SUP-7", 501)
+        assert ["Balance", "100", "601"] in row.preview
+
+    def test_asks_once_however_often_it_is_pressed(self, sam: Desk, alice: Account) -> None:
+        given = confirmation(sam.press(alice, "adjust", amount="600", **ASKED))
+
+        for _ in range(2):
+            sam.press(alice, "adjust", amount="600", **ASKED, confirmation=given)
+
+        assert ApprovalRequest.objects.count() == 1
+
+    def test_of_the_day_counts_what_was_done_before(self, sam: Desk, alice: Account) -> None:
+        for _ in range(4):
+            sam.confirm(alice, "adjust", amount="500", **ASKED)
+        sam.confirm(alice, "adjust", amount="1", **ASKED)
+
+        assert balance(alice) == 2100
+        assert "2000 are used today" in ApprovalRequest.objects.get().why
+
+    def test_of_the_day_is_not_spent_twice_by_two_at_once(self, committed: None, alice: Account, bob: Account) -> None:
+        sam = staff("sam", "Support")
+        StaffCap.objects.filter(role="Support", action="adjust", unit="credits").update(per_day=500)
+        try:
+            given = {each: confirmation(sam.press(each, "adjust", amount="400", **ASKED)) for each in (alice, bob)}
+            press: Any = partial(sam.press, verb="adjust", amount="400", **dict[str, Any](ASKED))
+            at_once([partial(press, each, confirmation=given[each]) for each in (alice, bob)])
+        finally:
+            StaffCap.objects.filter(role="Support", action="adjust", unit="credits").update(per_day=2000)
+
+        assert balance(alice) + balance(bob) == 500
+        assert ApprovalRequest.objects.count() == 1
+
+    def test_of_two_roles_is_the_higher(self, sam: Desk) -> None:
+        sam.user.groups.add(Group.objects.get(name="Support lead"), Group.objects.get(name="Auditor"))
+
+        caps.check_cap(user=sam.user, weight=caps.Weight("adjust", "credits", Decimal(5000)))
+        with pytest.raises(caps.AboveCap):
+            caps.check_cap(user=sam.user, weight=caps.Weight("adjust", "credits", Decimal(5001)))
+
+    def test_of_a_unit_without_one_is_nothing(self, sam: Desk) -> None:
+        StaffCap.objects.filter(role="Support", unit="USD").delete()
+
+        with pytest.raises(caps.AboveCap):
+            caps.check_cap(user=sam.user, weight=caps.Weight("adjust", "USD", Decimal(1)))
+
+    def test_is_changed_by_whoever_may_alone_and_told(self, sam: Desk, dave: Desk) -> None:
+        row = StaffCap.objects.get(role="Support", action="adjust", unit="credits")
+        path = f"credits/staffcap/{row.pk}/change/"
+        fields = {"role": "Support", "action": "adjust", "unit": "credits", "per_action": "700", "per_day": "2000"}
+
+        assert sam.post(path, **fields).status_code == 403
+        assert dave.post(path, **fields).status_code == 302
+        told = StaffAct.objects.filter(action="rights").latest("pk")
+        assert (told.actor_name, told.before["At once"], told.after["At once"]) == ("dave", "500.000000", "700")
+
+
+class TestApproval:
+    def test_does_it_once_for_whoever_asked(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice)
+        shown = lea.get(page(row))
+        for _ in range(2):
+            decide(lea, row, shown=shown)
+
+        row.refresh_from_db()
+        assert (balance(alice), row.status, row.decided_by_name) == (700, "approved", "lea")
+        done = StaffAct.objects.get(action="adjust")
+        assert (done.actor_name, done.approved_by, done.ticket) == ("sam", "lea", "SUP-7")
+        assert (done.before["Balance"], done.after["Balance"]) == ("100", "700")
+
+    def test_does_not_spend_the_day_of_who_asked(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        decide(lea, ask(sam, alice))
+
+        assert caps.spent_today(user=sam.user, weight=caps.Weight("adjust", "credits", Decimal(1))) == 0
+
+    def test_shows_the_figures_anew(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice)
+        shown = lea.get(page(row))
+        sam.confirm(alice, "adjust", amount="5", **ASKED)
+
+        decide(lea, row, shown=shown)
+
+        assert balance(alice) == 105
+        assert "705" in text(lea.get(page(row)))
+
+    def test_is_never_ones_own(self, lea: Desk, alice: Account) -> None:
+        row = ask(lea, alice, "6000")
+
+        assert "somebody else has to decide" in text(lea.get(page(row)))
+        decide(lea, row, "refuse")
+        with pytest.raises(approvals.NotYours):
+            approvals.approve(request=row.pk, decider=Actor("staff", str(lea.user.pk), "lea"), decision="", act=print)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            ApprovalRequest.objects.update(status="approved", decided_by_id=row.asked_by_id, decided_at=timezone.now())
+        assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "waiting")
+
+    def test_of_whoever_left_does_nothing(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice)
+        sam.user.is_active = False
+        sam.user.save()
+
+        decide(lea, row)
+
+        assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "waiting")
+
+    def test_takes_the_right_to_decide(self, sam: Desk, alice: Account) -> None:
+        other, row = staff("tim", "Support"), ask(sam, alice)
+
+        assert decide(other, row, "refuse").status_code == 403
+        assert other.post(f"credits/approvalrequest/{row.pk}/approve/").status_code == 403
+
+    def test_by_get_does_nothing(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice)
+
+        for how in ("approve", "refuse"):
+            assert lea.get(f"credits/approvalrequest/{row.pk}/{how}/").status_code == 403
+        assert balance(alice) == 100
+
+    def test_is_for_one_of_two_at_once(self, committed: None, alice: Account) -> None:
+        sam, lea, lou = staff("sam", "Support"), staff("lea", "Support lead"), staff("lou", "Support lead")
+        row = ask(sam, alice)
+        shown = {desk.user.username: desk.get(page(row)) for desk in (lea, lou)}
+
+        at_once([partial(decide, desk, row, shown=shown[desk.user.username]) for desk in (lea, lou)])
+
+        assert balance(alice) == 700
+        assert StaffAct.objects.filter(action="approve").count() == 1
+
+    def test_that_fails_leaves_it_waiting(self, committed: None, alice: Account, monkeypatch: Any) -> None:
+        sam, lea = staff("sam", "Support"), staff("lea", "Support lead")
+        row = ask(sam, alice)
+        monkeypatch.setattr("credits.services.approvals.record_act", _crash)
+
+        with pytest.raises(RuntimeError):
+            decide(lea, row)
+        monkeypatch.undo()
+
+        assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "waiting")
+        decide(lea, row)
+        assert balance(alice) == 700
+
+    def test_of_what_is_no_longer_possible_says_why(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        sam.confirm(alice, "adjust", amount="500", **ASKED)
+        row = ask(sam, alice, "-600")
+        sam.confirm(alice, "adjust", amount="-100", **ASKED)
+
+        assert "It cannot be done now" in text(lea.get(page(row)))
+        assert balance(alice) == 500
+
+    def test_refused_is_refused_for_good(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice)
+        shown = lea.get(page(row))
+
+        decide(lea, row, "refuse")
+        decide(lea, row, shown=shown)
+
+        assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "refused")
+        with pytest.raises(DatabaseError), transaction.atomic():
+            ApprovalRequest.objects.update(status="waiting", decided_by_id="")
+
+    def test_lapses(self, sam: Desk, lea: Desk, alice: Account, settings: Any) -> None:
+        settings.APPROVAL_HOURS = 0
+        row = ask(sam, alice)
+        assert "Lapsed" in text(lea.get(page(row)))
+
+        decide(lea, row, "refuse")
+        assert approvals.lapse_due_approvals() == 1
+
+        assert (balance(alice), ApprovalRequest.objects.get().status) == (100, ApprovalStatus.LAPSED)
+
+    def test_is_counted_in_the_sidebar_and_in_front(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        ask(sam, alice)
+
+        front = text(lea.get(""))
+        assert "wait for a second person" in front
+        assert "credits/approvalrequest/?status=waiting" in front
+
+
+class TestBulk:
+    def test_above_the_cap_waits_and_is_applied_once(self, lea: Desk, alice: Account) -> None:
+        made = check_bulk(
+            file_name="x.csv", unit="credits", lines=[Asked(1, alice.external_id, "6000")],
+            why=Why(Actor("staff", str(lea.user.pk), "lea"), "goodwill", ticket="SUP-9"),
+        )  # fmt: skip
+        for _ in range(2):
+            lea.post(f"credits/bulkadjustment/{made.pk}/confirm/")
+        row = ApprovalRequest.objects.get()
+        assert BulkAdjustment.objects.get().status == "checked"
+        other = staff("fin", "Finance")
+
+        shown = other.get(page(row))
+        for _ in range(2):
+            decide(other, row, shown=shown)
+        row.refresh_from_db()
+        bulk.apply_running_bulks()
+
+        assert (balance(alice), row.status, row.decided_by_name) == (6100, "approved", "fin")
+        assert StaffAct.objects.get(action="bulk").approved_by == "fin"
+
+
+class TestTheLog:
+    def test_says_who_why_and_what_was_before(self, sam: Desk, alice: Account) -> None:
+        sam.confirm(alice, "adjust", amount="5", **ASKED)
+
+        act = StaffAct.objects.get(action="adjust")
+        assert (act.actor_name, act.reason, act.note, act.ticket) == ("sam", "goodwill", "He waited long", "SUP-7")
+        assert (act.before["Balance"], act.after["Balance"]) == ("100", "105")
+        assert "He waited long" in text(sam.get(f"credits/account/{alice.pk}/change/"))
+
+    def test_is_never_changed_nor_deleted(self, sam: Desk, dave: Desk, alice: Account) -> None:
+        sam.confirm(alice, "adjust", amount="5", **ASKED)
+        act = StaffAct.objects.get(action="adjust")
+
+        for statement in (StaffAct.objects.all().delete, lambda: StaffAct.objects.update(note="x")):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                statement()
+        assert dave.post(f"credits/staffact/{act.pk}/change/", note="x").status_code == 403
+        assert dave.post(f"credits/staffact/{act.pk}/delete/", post="yes").status_code == 403
+        assert dave.get("credits/staffact/add/").status_code == 403
+
+    def test_keeps_nothing_of_what_was_refused(self, sam: Desk, alice: Account) -> None:
+        sam.press(alice, "adjust", amount="-500", **ASKED)
+
+        assert not StaffAct.objects.filter(account=alice.pk).exists()
+
+    @pytest.mark.parametrize("query", ["", "?action=adjust", "?who=sam", "?ticket=SUP-7", "?account=alice@example.com"])
+    def test_is_a_list_with_filters(self, sam: Desk, lea: Desk, alice: Account, query: str) -> None:
+        sam.confirm(alice, "adjust", amount="5", **ASKED)
+        act = StaffAct.objects.get(action="adjust")
+
+        assert "Adjusted by" in text(lea.get(f"credits/staffact/{query}"))
+        assert "100 → 105" in text(lea.get(f"credits/staffact/{act.pk}/change/"))
+
+    def test_is_not_for_support(self, sam: Desk, alice: Account) -> None:
+        assert sam.get("credits/staffact/").status_code == 403
+        assert sam.get(verb_path(alice, "adjust")).status_code == 200
+
+
+def _crash(**_told: Any) -> None:
+    raise RuntimeError("The machine went down")

@@ -1,0 +1,120 @@
+"""Signing in, what the log keeps of it, and what a browser may run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from credits.models import Account, StaffAct
+from tests.admin.conftest import Desk, text
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def sam(database: None) -> User:
+    return User.objects.create_user("sam", password=PASSWORD, is_staff=True)
+
+
+def sign_in(password: str, name: str = "sam", address: str = "127.0.0.1") -> Any:
+    fields = {"username": name, "password": password, "next": "/admin/"}
+    return Client(REMOTE_ADDR=address).post("/admin/login/", fields)
+
+
+class TestSigningIn:
+    def test_is_told_to_the_log(self, sam: User) -> None:
+        assert sign_in(PASSWORD).status_code == 302
+        assert sign_in("wrong").status_code == 200
+
+        told = list(StaffAct.objects.order_by("pk").values_list("action", "actor_name", "what"))
+        assert told == [("sign-in", "sam", "Signed in."), ("sign-in-failed", "", "Failed to sign in as sam.")]
+
+    def test_is_locked_after_five_failures_from_anywhere(self, sam: User) -> None:
+        for number in range(5):
+            sign_in("wrong", address=f"192.0.2.{number}")
+
+        answer = sign_in(PASSWORD, address="192.0.2.99")
+
+        assert answer.status_code == 429
+        assert "Too many failures" in text(answer)
+        assert StaffAct.objects.filter(action="locked-out").exists()
+
+    def test_of_others_goes_on(self, sam: User) -> None:
+        User.objects.create_user("tim", password=PASSWORD, is_staff=True)
+        for _ in range(6):
+            sign_in("wrong")
+
+        assert sign_in(PASSWORD, "tim").status_code == 302
+
+    def test_that_succeeds_forgets_the_failures(self, sam: User) -> None:
+        for _ in range(2):
+            for _ in range(4):
+                sign_in("wrong")
+            assert sign_in(PASSWORD).status_code == 302
+
+    def test_never_tells_what_was_typed(self, sam: User) -> None:
+        sign_in("my secret")
+
+        assert not StaffAct.objects.filter(what__contains="my secret").exists()
+
+
+def test_a_new_role_is_told_with_what_was_before(sam: User, dave: Desk) -> None:
+    role = Group.objects.get(name="Support")
+    fields = {
+        "username": "sam", "is_active": "on", "is_staff": "on", "groups": [role.pk],
+        "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00",
+    }  # fmt: skip
+
+    assert dave.post(f"auth/user/{sam.pk}/change/", **fields).status_code == 302
+
+    act = StaffAct.objects.get(action="rights")
+    assert (act.actor_name, act.before, act.after) == ("dave", {"Roles": "none"}, {"Roles": "Support"})
+
+
+@pytest.mark.parametrize("page", ["", "find/", "reports/", "credits/account/", "credits/approvalrequest/"])
+def test_the_admin_runs_its_own_scripts_and_no_others(dave: Desk, alice: Account, page: str) -> None:
+    policy = dave.get(page)["Content-Security-Policy"]
+
+    assert "script-src 'self' 'unsafe-eval';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("page", ["/", "/api/v1/accounts", "/nothing"])
+def test_other_pages_run_none(database: None, page: str) -> None:
+    policy = Client().get(page)["Content-Security-Policy"]
+
+    assert policy.startswith("default-src 'none';")
+    assert "script-src" not in policy
+
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def test_what_is_typed_is_shown_as_text(dave: Desk, alice: Account) -> None:
+    fields = {"reason": "goodwill", "note": HOSTILE, "ticket": HOSTILE, "amount": "5"}
+    assert HOSTILE not in text(dave.press(alice, "adjust", **fields))
+    dave.confirm(alice, "adjust", **fields)
+    sign_in("wrong", HOSTILE)
+    act = StaffAct.objects.get(action="adjust")
+    pages = [
+        f"credits/account/{alice.pk}/change/", f"credits/account/{alice.pk}/statement/", "credits/transaction/",
+        "credits/staffact/", f"credits/staffact/{act.pk}/change/", f"find/?q={HOSTILE}",
+        f"credits/staffact/?ticket={HOSTILE}", f"credits/account/?q={HOSTILE}",
+    ]  # fmt: skip
+
+    for page in pages:
+        shown = dave.get(page)
+        assert shown.status_code == 200, page
+        assert HOSTILE not in text(shown), page
+
+
+def test_buttons_take_a_token(alice: Account, dave: Desk) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(dave.user)
+
+    for path in (f"credits/account/{alice.pk}/adjust/", "credits/bulkadjustment/upload/", "credits/staffcap/add/"):
+        assert strict.post(f"/admin/{path}", {"amount": "5"}).status_code == 403, path
