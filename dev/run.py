@@ -137,7 +137,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
         portkey = gateway_port(state, port)
         stripe = stripe_port(state, {port, *([portkey] if portkey is not None else [])})
         environment = {**development(), **demo(), **os.environ, **addresses}
-        environment |= {**gateway_settings(state, portkey), **stripe_settings(state, stripe)}
+        environment |= {**gateway_settings(state, portkey), **stripe_settings(state, stripe, f"http://{HOST}:{port}")}
         children = Children(state, environment, say)
         try:
             # First, because demo data may be put together with them.

@@ -29,13 +29,16 @@ from tests.books import Books, audit, snapshot
 from tests.factories import make_account
 from tests.fakes.portkey import FakePortkey
 from tests.fakes.stripe import FakeStripe
-from tests.processes import ROOT, environment
+from tests.processes import ROOT, celery, environment
 
 # With what refers to them.
 TABLES = (
     "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, credits_clockoffset,"
     " credits_taskrun, subscriptions_plan, billing_pack, billing_providerevent"
 )
+
+
+WORKER = ("worker", "--concurrency", "1", "--without-mingle", "--without-gossip")
 
 
 @pytest.fixture(scope="session")
@@ -177,12 +180,30 @@ def stripe_settings(fake: FakeStripe) -> dict[str, str]:
 @pytest.fixture
 def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
     """The web server on the test database. It asks ``portkey``; payments are by hand."""
+    with serving(**gateway_settings(portkey)) as base:
+        yield base
+
+
+@pytest.fixture
+def paid_server(committed: None, portkey: FakePortkey, fake_stripe: FakeStripe) -> Iterator[str]:
+    """The web server and a worker, with ``portkey`` and ``fake_stripe``, which sends its webhooks by itself."""
+    told = {**gateway_settings(portkey), **stripe_settings(fake_stripe)}
+    with serving(**told) as base, celery(*WORKER, **told):
+        fake_stripe.webhooks(f"{base}/webhooks/stripe")
+        fake_stripe.deliveries.start()
+        yield base
+        fake_stripe.deliveries.stop()
+
+
+@contextmanager
+def serving(**changed: str) -> Iterator[str]:
+    """Run the web server on the test database, until the block is left."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
                "--no-ws", "--blocking-threads", "4", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **gateway_settings(portkey)})
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed))
     base = f"http://127.0.0.1:{port}"
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:
