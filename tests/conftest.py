@@ -185,10 +185,16 @@ def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
 
 
 @pytest.fixture
-def paid_server(committed: None, portkey: FakePortkey, fake_stripe: FakeStripe) -> Iterator[str]:
-    """The web server and a worker, with ``portkey`` and ``fake_stripe``, which sends its webhooks by itself."""
-    told = {**gateway_settings(portkey), **stripe_settings(fake_stripe)}
-    with serving(**told) as base, celery(*WORKER, **told):
+def worker(committed: None, fake_stripe: FakeStripe) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker on the test database, which asks ``fake_stripe``."""
+    with celery(*WORKER, **stripe_settings(fake_stripe)) as process:
+        yield process
+
+
+@pytest.fixture
+def paid_server(worker: subprocess.Popen[bytes], portkey: FakePortkey, fake_stripe: FakeStripe) -> Iterator[str]:
+    """The web server with its ``worker``; ``fake_stripe`` sends its webhooks by itself."""
+    with serving(**gateway_settings(portkey), **stripe_settings(fake_stripe)) as base:
         fake_stripe.webhooks(f"{base}/webhooks/stripe")
         fake_stripe.deliveries.start()
         yield base

@@ -101,9 +101,7 @@ class TestItComesUp:
         assert project.processes() == []
 
     def test_leaves_the_stripe_of_the_environment_alone(self, project: Project) -> None:
-        process = project.start(
-            "dev.run", STRIPE_SECRET_KEY="sk_test_own", STRIPE_WEBHOOK_SECRET="whsec_own"
-        )
+        process = project.start("dev.run", STRIPE_SECRET_KEY="sk_test_own", STRIPE_WEBHOOK_SECRET="whsec_own")
         shown = read_until(process, LAST_LINE)
 
         given, stand_ins = project.stripe(), project.processes("fakes.stripe")
