@@ -19,7 +19,7 @@ run: .venv/installed ## Run everything here: web on 127.0.0.1:8000 (PORT=), work
 
 .PHONY: test
 test: .venv/installed ## Run the tests on real PostgreSQL and Valkey (ARGS="-k spend")
-	@$(BIN)/pytest $(ARGS)
+	@without=$$($(BIN)/python -m dev.chromium) && $(BIN)/pytest $$without $(ARGS)
 
 .PHONY: faults
 faults: .venv/installed ## Run the slow tests that kill, cut off and fill up

@@ -16,20 +16,20 @@ WEBHOOKS = "/webhooks/stripe"
 def stripe_port(state: Path, taken: Collection[int]) -> int | None:
     """Return the stand-in's loopback port, the same each time while it is free and not `taken`.
 
-    None unless STRIPE_STAND_IN asks for one: without Stripe, plans are paid by hand. None too where the environment has
-    a key of Stripe's.
+    None where the environment has a key of Stripe's, or with STRIPE_STAND_IN=false: then plans are paid by hand.
     """
-    if os.environ.get("STRIPE_SECRET_KEY") or os.environ.get("STRIPE_STAND_IN") != "true":
+    if os.environ.get("STRIPE_SECRET_KEY") or os.environ.get("STRIPE_STAND_IN") == "false":
         return None
     return kept_port(state / "stripe-port", taken)
 
 
-def stripe_settings(state: Path, port: int | None) -> dict[str, str]:
-    """Return what points the service at the stand-in."""
+def stripe_settings(state: Path, port: int | None, web: str) -> dict[str, str]:
+    """Return what points the service, which is at `web`, at the stand-in."""
     if port is None:
         return {}
     secret = remembered(state / "stripe-webhook-secret", lambda: f"whsec_{secrets.token_hex(24)}")
     return {
+        "CHECKOUT_RETURN_URL": os.environ.get("CHECKOUT_RETURN_URL") or f"{web}/",
         "STRIPE_API_BASE": f"http://127.0.0.1:{port}",
         "STRIPE_SECRET_KEY": remembered(state / "stripe-key", lambda: f"sk_test_{secrets.token_hex(24)}"),
         "STRIPE_WEBHOOK_SECRET": secret,

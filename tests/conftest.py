@@ -7,14 +7,11 @@ touched the database the books are audited.
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 from django.core.cache import cache
 from django.db import connection, connections
@@ -29,7 +26,7 @@ from tests.books import Books, audit, snapshot
 from tests.factories import make_account
 from tests.fakes.portkey import FakePortkey
 from tests.fakes.stripe import FakeStripe
-from tests.processes import ROOT, environment
+from tests.processes import celery, web
 
 # With what refers to them.
 TABLES = (
@@ -38,6 +35,9 @@ TABLES = (
     " credits_staffact, credits_approvalrequest, axes_accessattempt,"
     " subscriptions_plan, billing_pack, billing_providerevent, billing_difference, billing_autotopup"
 )
+
+
+WORKER = ("worker", "--concurrency", "1", "--without-mingle", "--without-gossip")
 
 
 @pytest.fixture(scope="session")
@@ -179,17 +179,22 @@ def stripe_settings(fake: FakeStripe) -> dict[str, str]:
 @pytest.fixture
 def server(committed: None, portkey: FakePortkey) -> Iterator[str]:
     """The web server on the test database. It asks ``portkey``; payments are by hand."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-               "--no-ws", "--blocking-threads", "4", "--log-level", "error", "config.wsgi:application"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **gateway_settings(portkey)})
-    base = f"http://127.0.0.1:{port}"
-    try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:
-            assert client.get(f"{base}/health").status_code == 200
+    with web(**gateway_settings(portkey)) as base:
         yield base
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+
+
+@pytest.fixture
+def worker(committed: None, fake_stripe: FakeStripe) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker on the test database, which asks ``fake_stripe``."""
+    with celery(*WORKER, **stripe_settings(fake_stripe)) as process:
+        yield process
+
+
+@pytest.fixture
+def paid_server(worker: subprocess.Popen[bytes], portkey: FakePortkey, fake_stripe: FakeStripe) -> Iterator[str]:
+    """The web server with its ``worker``; ``fake_stripe`` sends its webhooks by itself."""
+    with web(**gateway_settings(portkey), **stripe_settings(fake_stripe)) as base:
+        fake_stripe.webhooks(f"{base}/webhooks/stripe")
+        fake_stripe.deliveries.start()
+        yield base
+        fake_stripe.deliveries.stop()

@@ -33,19 +33,20 @@ def _development(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_development")
-def test_the_tour_prints_what_it_says(server: str, portkey: FakePortkey) -> None:
+def test_the_tour_prints_what_it_says(paid_server: str, portkey: FakePortkey) -> None:
     portkey.demo = True
     _, key = create_api_key(name="tour", scopes=Scope.values)
     call_command("import_prices", str(ROOT / "docs" / "prices.example.csv"), "--yes", stdout=StringIO())
     load_plans()
-    assert len(BLOCKS) == 8
+    call_command("load_packs", stdout=StringIO())
+    assert len(BLOCKS) == 9
     for block in BLOCKS:
         expected = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
         script = f"{SHELL}\n{MOVE_CLOCK}" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
 
         pasted = subprocess.run(
-            ["bash", "-c", script], env=environment(BASE=server, KEY=key), cwd=ROOT, capture_output=True, text=True,
-            check=True,
+            ["bash", "-c", script], env=environment(BASE=paid_server, KEY=key), cwd=ROOT, capture_output=True,
+            text=True, check=True,
         )  # fmt: skip
 
         printed = [line for line in pasted.stdout.splitlines() if line]

@@ -83,7 +83,7 @@ class TestItComesUp:
     def test_has_a_stripe_to_try_out_that_remembers(self, project: Project) -> None:
         given, customers, shown = [], [], ""
         for name in ("Ada", "Bob"):
-            process = project.start("dev.run", STRIPE_STAND_IN="true", STRIPE_WEBHOOK_SECRET="of-a-real-one")
+            process = project.start("dev.run", STRIPE_WEBHOOK_SECRET="of-a-real-one")
             shown = read_until(process, LAST_LINE)
             given.append(project.stripe())
             address, key, _ = given[-1]
@@ -101,9 +101,7 @@ class TestItComesUp:
         assert project.processes() == []
 
     def test_leaves_the_stripe_of_the_environment_alone(self, project: Project) -> None:
-        process = project.start(
-            "dev.run", STRIPE_STAND_IN="true", STRIPE_SECRET_KEY="sk_test_own", STRIPE_WEBHOOK_SECRET="whsec_own"
-        )
+        process = project.start("dev.run", STRIPE_SECRET_KEY="sk_test_own", STRIPE_WEBHOOK_SECRET="whsec_own")
         shown = read_until(process, LAST_LINE)
 
         given, stand_ins = project.stripe(), project.processes("fakes.stripe")
@@ -112,12 +110,22 @@ class TestItComesUp:
         assert (given, stand_ins) == (["", "sk_test_own", "whsec_own"], [])
         assert "/dashboard" not in shown
 
+    def test_is_paid_by_hand_where_that_is_asked_for(self, project: Project) -> None:
+        process = project.start("dev.run", STRIPE_STAND_IN="false")
+        shown = read_until(process, LAST_LINE)
+
+        given, stand_ins = project.stripe(), project.processes("fakes.stripe")
+        finish(process, signal.SIGINT)
+
+        assert (given, stand_ins) == (["", "", ""], [])
+        assert "/dashboard" not in shown
+
     @pytest.mark.faults
     def test_secrets_stay_the_same_and_private(self, project: Project) -> None:
         kept = ("demo-password", "demo-api-key", "secret-key", "portkey-key", "stripe-key", "stripe-webhook-secret")
         texts = []
         for _ in range(2):
-            process = project.start("dev.run", STRIPE_STAND_IN="true")
+            process = project.start("dev.run")
             read_until(process, LAST_LINE)
             finish(process, signal.SIGINT)
             texts.append([project.state.joinpath(name).read_text() for name in kept])
