@@ -39,13 +39,13 @@ def celery(*arguments: str, **changed: str) -> Iterator[subprocess.Popen[bytes]]
 
 
 @contextmanager
-def web(*, workers: int = 1, **changed: str) -> Iterator[str]:
+def web(*, workers: str = "1", **changed: str) -> Iterator[str]:
     """Run the web server, until the block is left. Returns its address once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-               "--workers", str(workers), "--no-ws", "--blocking-threads", "4", "--log-level", "error",
+               "--workers", workers, "--no-ws", "--blocking-threads", "4", "--log-level", "error",
                "--workers-kill-timeout", "3", "config.wsgi:application"]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed))
     base = f"http://127.0.0.1:{port}"

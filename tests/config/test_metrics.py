@@ -144,7 +144,7 @@ def test_two_workers_add_up_exactly_and_a_restart_loses_nothing(committed: None,
                 assert client.post("/api/v1/accounts/alice/debits", json={"amount": 1}).status_code == 201
 
     for rounds in (1, 2):
-        with web(workers=2, PROMETHEUS_MULTIPROC_DIR=folder) as base:
+        with web(workers="2", PROMETHEUS_MULTIPROC_DIR=folder) as base:
             threads = [threading.Thread(target=spend_some, args=(base,)) for _ in range(8)]
             for thread in threads:
                 thread.start()
