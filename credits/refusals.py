@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any, ClassVar
 from uuid import UUID
 
+from credits import offers
 from credits.amounts import say
 
 
@@ -93,16 +94,23 @@ class InsufficientCredits(Refusal):
         held: Decimal,
         expiring: list[tuple[UUID, Decimal, datetime]],
         detail: str | None = None,
+        unit: str = "",
     ) -> None:
+        self.unit, self.short = unit, needed - available
         super().__init__(
             detail or f"Insufficient credits: {say(needed)} needed, {say(available)} available.",
             needed=needed,
             available=available,
             balance=balance,
             held=held,
-            short=needed - available,
+            short=self.short,
             expiring=[{"grant_id": lot, "amount": free, "expires_at": at} for lot, free, at in expiring],
         )
+
+    def told(self) -> dict[str, Any]:
+        """Return the refusal as problem details, with the cheapest pack that would cover it where one does."""
+        offer = offers.cheapest(self.unit, self.short) if self.unit else None
+        return super().told() | ({"cheapest_pack": offer} if offer else {})
 
 
 class QuotaExceeded(Refusal):

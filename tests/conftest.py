@@ -18,6 +18,7 @@ from django.db import connection, connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 
+from billing import offers
 from billing.providers import portkey as provider
 from billing.providers import stripe as payments
 from credits.models import Account, Scope
@@ -57,6 +58,7 @@ def _books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
     if database:
         request.getfixturevalue("database")
     keys.forget()
+    offers.forget()
     yield
     if database:
         assert audit() == {}

@@ -104,6 +104,7 @@ def short(
         held=sheet.held,
         expiring=nsmallest(5, expiring, key=lambda row: row[2]),
         detail=detail,
+        unit=sheet.owner.unit,
     )
 
 
