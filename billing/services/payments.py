@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from billing import refusals
@@ -21,11 +22,12 @@ from billing.services.checkouts import set_status
 from billing.services.customers import account_of_customer
 from credits import refusals as ledger
 from credits import units
-from credits.models import GrantCategory, Transaction
+from credits.models import Grant, GrantCategory, Transaction
 from credits.plan import SYSTEM, LotTerms, Memo
 from credits.services import clock
 from credits.services.clawback import take_back
 from credits.services.movements import add_credits
+from credits.services.runs import Done
 
 log = logging.getLogger(__name__)
 
@@ -198,6 +200,24 @@ def _claw_back(payment: Payment, facts: Facts) -> None:
         )
     except ledger.AccountClosed:
         log.exception("Payment %s went back, but its account is closed: nothing is taken back", payment.provider_id)
+
+
+def freeze_again() -> Done:
+    """Freeze what came back to disputed lots since they were: a use of them was refunded. Returns how many were."""
+    payments = Payment.objects.filter(under_dispute=True, movement__isnull=False)
+    lots = Grant.objects.filter(
+        account=OuterRef("account"), opening_sequence=OuterRef("movement__sequence"), remaining__gt=F("held")
+    )
+    done = 0
+    for payment in payments.filter(Exists(lots)):
+        take_back(
+            bought=payment.movement_id,
+            total=payment.claimed,
+            frozen=True,
+            memo=Memo(SYSTEM, description="Came back under dispute", metadata={"payment": payment.provider_id}),
+        )
+        done += 1
+    return Done(done)
 
 
 def to_be_gone(payment: Payment, minor: int) -> Decimal:

@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 PROBLEMS = {
     "400": "The request is not valid; `errors` names each field.",
     "401": "No key, or one that is not valid.",
-    "402": "Not enough credits: `needed`, `available`, `held`, `short`, lots about to expire, the `cheapest_pack` that would do.",
+    "402": "Not enough credits: `needed`, `available`, `held`, `short`, lots about to expire, the `cheapest_pack`.",
     "403": "The key lacks the scope.",
     "404": "There is no such account, hold or transaction.",
     "405": "The method is not allowed here.",

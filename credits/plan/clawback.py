@@ -46,7 +46,10 @@ def take_back(sheet: Sheet, bought: Posted, total: Decimal, memo: Memo, *, froze
         movement = _reinstate(sheet, bought, lot, -change, memo)
     if not frozen:
         collect_debt(sheet, [lot], memo)
-    elif freeze is None:
+    elif freeze is None or lot.free:
+        # What came back to the lot since it was frozen is frozen with the rest.
+        if freeze is not None:
+            _thaw(sheet, freeze)
         _freeze(sheet, lot, memo)
     return movement
 

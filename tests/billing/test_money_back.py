@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from billing.models import Dispute, Payment, Refund
+from billing.services.payments import freeze_again
 from credits.models import Account, Transaction
+from credits.services.corrections import refund_transaction
 from tests.billing.till import Till, standing
-from tests.factories import give, spend
+from tests.factories import give, memo, spend
 
 
 class TestARefund:
@@ -105,3 +107,36 @@ class TestADispute:
 
         assert standing(bob) == (100, 0, 0)
         assert till.unhappy() == []
+
+
+def test_what_comes_back_to_a_disputed_lot_is_frozen_too(till: Till, bob: Account) -> None:
+    checkout = till.buy(bob)
+    till.deliver()
+    used = spend(bob, 60)
+    dispute = till.fake.open_dispute(till.charge(checkout), 1000)
+    till.deliver()
+    assert standing(bob) == (40, 40, 0)
+    refund_transaction(transaction=used.id, memo=memo())
+
+    assert freeze_again() == 1
+    assert freeze_again() == 0
+
+    assert standing(bob) == (100, 100, 0)
+    till.fake.close_dispute(dispute["id"], "won")
+    till.deliver()
+    assert standing(bob) == (100, 0, 0)
+    assert freeze_again() == 0
+
+
+def test_of_a_lot_that_was_used_up_when_it_was_disputed_too(till: Till, bob: Account) -> None:
+    checkout = till.buy(bob)
+    till.deliver()
+    used = spend(bob, 100)
+    dispute = till.fake.open_dispute(till.charge(checkout), 1000)
+    till.deliver()
+    refund_transaction(transaction=used.id, memo=memo())
+    assert freeze_again() == 1
+    assert standing(bob) == (100, 100, 0)
+    till.fake.close_dispute(dispute["id"], "lost")
+    till.deliver()
+    assert standing(bob) == (0, 0, 0)
