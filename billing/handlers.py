@@ -60,6 +60,16 @@ def subscription(event: ProviderEvent) -> Apply:
     return lambda: _ignore_result(tiers.record_subscription(facts))
 
 
+def schedule(event: ProviderEvent) -> Apply:
+    """A change of a subscription was scheduled or taken back."""
+    about = event.payload["data"]["object"]
+    named = _reference(about.get("subscription")) or _reference(about.get("released_subscription"))
+    if not named:
+        raise refusals.NotOurs("It manages no subscription.")
+    facts = tiers.look_up_subscription(named)
+    return lambda: _ignore_result(tiers.record_subscription(facts))
+
+
 def invoice(event: ProviderEvent) -> Apply:
     """Something became of an invoice: it, and the subscription that it is for."""
     about = event.payload["data"]["object"]
@@ -126,6 +136,11 @@ HANDLERS: dict[str, LookUp] = {
             "customer.subscription.paused", "customer.subscription.resumed", "customer.subscription.trial_will_end",
         ],
         subscription,
+    ),
+    **dict.fromkeys(
+        ["subscription_schedule.created", "subscription_schedule.updated", "subscription_schedule.released",
+         "subscription_schedule.canceled", "subscription_schedule.completed", "subscription_schedule.aborted"],
+        schedule,
     ),
     **dict.fromkeys(
         ["invoice.paid", "invoice.payment_failed", "invoice.payment_action_required", "invoice.voided",

@@ -15,6 +15,7 @@ from credits.plan import SYSTEM, Owner
 from credits.services.accounts import NOTHING, insert_account
 from credits.services.locks import lock_accounts
 from subscriptions.models import PlanVersion, Subscription
+from subscriptions.providers import Cost
 
 
 class StripeProvider:
@@ -37,16 +38,43 @@ class StripeProvider:
 
         Raises CardDeclined and its like, and then nothing has changed.
         """
-        price = PlanPrice.objects.filter(plan_version=version).first()
-        if price is None:
-            raise PlanHasNoPrice(f"{version} cannot be paid for: the provider has no price for it.")
         stripe.client().change_subscription(
             subscription.provider_reference,
-            price=price.price_reference,
+            price=_price(version),
             proration="always_invoice",
             idempotency_key=f"change-{uuid4()}",
         )
         self._follow(subscription)
+
+    def change_later(self, *, subscription: Subscription, version: PlanVersion) -> None:
+        """Let a subscription have another plan from its next period on, which the provider then charges for."""
+        stripe.client().schedule_change(
+            subscription.provider_reference,
+            price=_price(version),
+            interval=version.interval,
+            idempotency_key=f"schedule-{uuid4()}",
+        )
+        self._follow(subscription)
+
+    def cost(self, *, subscription: Subscription, version: PlanVersion | None, at_once: bool) -> Cost:
+        """Tell what a change would cost: the provider's own figures where it prorates. Raises PlanHasNoPrice."""
+        ends = subscription.current_period_end
+        if version is None:
+            return Cost(subscription.plan_version.currency)
+        price = _price(version)
+        if not at_once:
+            return Cost(version.currency, next_invoice=version.price_minor, next_invoice_at=ends)
+        told = stripe.client().preview_change(subscription.provider_reference, price=price, proration="always_invoice")
+        now = [line for line in told.lines if line.period_start < ends]
+        total = sum(line.amount for line in now)
+        return Cost(
+            currency=version.currency,
+            due_now=max(total, 0),
+            credit=-sum(line.amount for line in now if line.amount < 0),
+            # What is left over pays for the next one.
+            next_invoice=max(version.price_minor + min(total, 0), 0),
+            next_invoice_at=max((line.period_end for line in now), default=ends),
+        )
 
     def cancel(self, *, subscription: Subscription, at_period_end: bool) -> None:
         """Let a subscription run out, or end it now."""
@@ -65,3 +93,10 @@ class StripeProvider:
         facts = tiers.look_up_subscription(subscription.provider_reference)
         with transaction.atomic():
             tiers.record_subscription(facts)
+
+
+def _price(version: PlanVersion) -> str:
+    price = PlanPrice.objects.filter(plan_version=version).first()
+    if price is None:
+        raise PlanHasNoPrice(f"{version} cannot be paid for: the provider has no price for it.")
+    return price.price_reference

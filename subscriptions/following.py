@@ -48,6 +48,8 @@ class Told:
     paid_from: datetime | None = None
     paid_until: datetime | None = None
     ended_at: datetime | None = None
+    # What it is on from its next period, where that was scheduled.
+    next_terms: Terms | None = None
     history: tuple[Paid, ...] = ()
 
 
@@ -64,6 +66,7 @@ def as_paid(told: Told, paid: Paid) -> Told:
         period_end=paid.ends_at,
         paid_from=paid.starts_at,
         paid_until=paid.ends_at,
+        next_terms=told.next_terms if paid.ends_at == told.period_end else None,
         history=(),
     )
 
@@ -108,9 +111,11 @@ def _state(state: State | None, told: Told, at: datetime) -> State:
     """Return the state that the provider's word makes, with what has passed since by our own clock."""
     status = told.status
     start, end = told.period_start, told.period_end
+    terms, following = told.terms, told.next_terms
     if state is not None and state.anchor == told.anchor and state.period_start > start:
         # Ours has renewed it already; the provider will say so in a moment.
         start, end = state.period_start, state.period_end
+        terms, following = following or terms, None
     if status in {Status.ACTIVE, Status.TRIALING, Status.PAST_DUE} and told.ends_with_period and end <= at:
         status = Status.CANCELED
     since, until = _grace(state, told, at) if status == Status.PAST_DUE else (None, None)
@@ -119,7 +124,7 @@ def _state(state: State | None, told: Told, at: datetime) -> State:
     kept = state.paid_until if state is not None else None
     return State(
         status=status,
-        terms=told.terms,
+        terms=terms,
         anchor=told.anchor,
         zone=ZONE,
         period_start=start,
@@ -127,6 +132,7 @@ def _state(state: State | None, told: Told, at: datetime) -> State:
         trial_ends_at=told.trial_ends_at or (state.trial_ends_at if state else None),
         past_due_at=since,
         grace_ends_at=until,
+        next_terms=None if told.ends_with_period or status == Status.CANCELED or following == terms else following,
         cancel_at_period_end=told.ends_with_period and status != Status.CANCELED,
         paused_at=((state.paused_at if state else None) or at) if status == Status.PAUSED else None,
         ended_at=(min(told.ended_at or at, at)) if status == Status.CANCELED else None,
@@ -178,6 +184,8 @@ def _verb(state: State, after: State) -> str:
         return Verb.ACTIVATE
     if after.cancel_at_period_end != state.cancel_at_period_end:
         return Verb.CANCEL if after.cancel_at_period_end else Verb.RESUME
+    if after.next_terms != state.next_terms:
+        return Verb.SCHEDULE if after.next_terms else Verb.RESUME
     if after.paid_until != state.paid_until or state.status == Status.PAST_DUE:
         return Verb.PAID
     return Verb.RENEW

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from credits.plan import Owner
@@ -24,11 +26,32 @@ class Provider(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a change of plan costs, in minor units, as who collects it says.
+
+    ``due_now`` is collected at once. ``credit`` is what the unused rest of the old plan's period is worth: it is in
+    both figures. ``next_invoice`` falls due at ``next_invoice_at``; None where no further one comes.
+    """
+
+    currency: str
+    due_now: int = 0
+    credit: int = 0
+    next_invoice: int | None = None
+    next_invoice_at: datetime | None = None
+
+
 class Collector(Provider, Protocol):
     """A provider that keeps subscriptions itself: changes are made there, and here as it then says."""
 
     def change(self, *, subscription: Subscription, version: PlanVersion) -> None:
         """Move a subscription to a version now, and collect what that costs."""
+
+    def change_later(self, *, subscription: Subscription, version: PlanVersion) -> None:
+        """Let a subscription go on, on another version from its next period on."""
+
+    def cost(self, *, subscription: Subscription, version: PlanVersion | None, at_once: bool) -> Cost:
+        """Tell what going to a version would cost, or with None what ending would. Changes nothing."""
 
     def cancel(self, *, subscription: Subscription, at_period_end: bool) -> None:
         """End a subscription with its period, or now."""

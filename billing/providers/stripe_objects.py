@@ -114,6 +114,9 @@ class Subscription:
     metadata: dict[str, str]
     created: datetime
     livemode: bool
+    # What manages it, and the price that it has from its next period on, where that is another one.
+    schedule: str = ""
+    next_price: str = ""
 
     @property
     def ending(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from billing.providers.stripe_objects import (
     BalanceTransaction,
     Card,
@@ -125,7 +127,15 @@ def read_subscription(raw: Raw) -> Subscription:
         metadata=labels(raw),
         created=moment(raw["created"]),
         livemode=raw["livemode"],
+        schedule=reference(raw["schedule"]),
+        next_price=_next_price(raw["schedule"], item["current_period_end"]),
     )
+
+
+def _next_price(schedule: Any, period_end: int) -> str:
+    """Return the price of the phase that follows the running period, where the schedule was told too."""
+    phases = schedule["phases"] if isinstance(schedule, dict) else []
+    return next((reference(each["items"][0]["price"]) for each in phases if each["start_date"] >= period_end), "")
 
 
 def read_line(raw: Raw) -> InvoiceLine:

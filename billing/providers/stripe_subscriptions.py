@@ -14,8 +14,9 @@ Proration = Literal["create_prorations", "always_invoice", "none"]
 
 class SubscriptionCalls(Calls):
     def subscription(self, subscription: str) -> objects.Subscription:
-        """Return a subscription, also one that has ended."""
-        return readers.read_subscription(self.ask(lambda: self.v1.subscriptions.retrieve(subscription)))
+        """Return a subscription, also one that has ended, with the price that it is about to change to."""
+        params: Any = {"expand": ["schedule"]}
+        return readers.read_subscription(self.ask(lambda: self.v1.subscriptions.retrieve(subscription, params)))
 
     def subscriptions_of(self, customer: str) -> list[objects.Subscription]:
         """Return all subscriptions a customer ever had, newest first."""
@@ -33,11 +34,30 @@ class SubscriptionCalls(Calls):
         With ``always_invoice`` the difference is due now, and where it is not paid nothing changes: raises
         CardDeclined, AuthenticationRequired. With ``create_prorations`` it goes onto the next invoice.
         """
-        item = self.subscription(subscription).item
-        params: Any = {"items": [{"id": item, "price": price}], "proration_behavior": proration}
+        found = self.subscription(subscription)
+        params: Any = {"items": [{"id": found.item, "price": price}], "proration_behavior": proration}
+        self._release(found, idempotency_key)
         if proration == "always_invoice":
             params["payment_behavior"] = "error_if_incomplete"
         return self._update(subscription, params, idempotency_key)
+
+    def schedule_change(self, subscription: str, *, price: str, interval: str, idempotency_key: str) -> None:
+        """Let a subscription have another price, paid each ``interval``, from its next period on: nothing is due now.
+
+        One that was to end goes on instead.
+        """
+        found = self.subscription(subscription)
+        if found.ending:
+            self.resume_subscription(subscription, idempotency_key=f"{idempotency_key}-keep")
+        schedule = found.schedule or self._new_schedule(subscription, f"{idempotency_key}-begin")
+        began = self.ask(lambda: self.v1.subscription_schedules.retrieve(schedule))["phases"][0]["start_date"]
+        running: dict[str, Any] = {"items": [{"price": found.price, "quantity": found.quantity}], "start_date": began}
+        running["end_date"] = int(found.current_period_end.timestamp())
+        if found.status == "trialing":
+            running["trial_end"] = running["end_date"]
+        coming = {"items": [{"price": price, "quantity": 1}], "duration": {"interval": interval, "interval_count": 1}}
+        params: Any = {"phases": [running, coming], "end_behavior": "release", "proration_behavior": "none"}
+        self.ask(lambda: self.v1.subscription_schedules.update(schedule, params, once(idempotency_key)))
 
     def preview_change(
         self, subscription: str, *, price: str, proration: Proration, at: datetime | None = None
@@ -55,12 +75,14 @@ class SubscriptionCalls(Calls):
     ) -> objects.Subscription:
         """Let a subscription run out, or end it now without giving anything back."""
         if at_period_end:
+            self._release(self.subscription(subscription), idempotency_key)
             return self._update(subscription, {"cancel_at_period_end": True}, idempotency_key)
         return readers.read_subscription(self.ask(lambda: self.v1.subscriptions.cancel(subscription)))
 
     def resume_subscription(self, subscription: str, *, idempotency_key: str) -> objects.Subscription:
-        """Take back that a subscription runs out, or wake a paused one, which begins a new period."""
+        """Take back that a subscription runs out or changes, or wake a paused one, which begins a new period."""
         found = self.subscription(subscription)
+        self._release(found, idempotency_key)
         if found.status == "paused":
             options = once(idempotency_key)
             return readers.read_subscription(self.ask(lambda: self.v1.subscriptions.resume(subscription, {}, options)))
@@ -69,6 +91,17 @@ class SubscriptionCalls(Calls):
         if found.cancel_at is not None:
             return self._update(subscription, {"cancel_at": ""}, idempotency_key)
         return found
+
+    def _new_schedule(self, subscription: str, idempotency_key: str) -> str:
+        params: Any = {"from_subscription": subscription}
+        made = self.ask(lambda: self.v1.subscription_schedules.create(params, once(idempotency_key)))
+        return str(made["id"])
+
+    def _release(self, found: objects.Subscription, idempotency_key: str) -> None:
+        """Take a subscription from its schedule, if it has one: it goes on as it is."""
+        if found.schedule:
+            options = once(f"{idempotency_key}-release")
+            self.ask(lambda: self.v1.subscription_schedules.release(found.schedule, {}, options))
 
     def _subscriptions(self, **filters: str) -> list[objects.Subscription]:
         params: Any = {"status": "all", "limit": PAGE_ROWS, **filters}

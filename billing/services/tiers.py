@@ -121,6 +121,7 @@ def told_of(subscription: told.Subscription) -> Told:
         paid_from=last.period_starts_at if last else None,
         paid_until=last.period_ends_at if last else None,
         ended_at=subscription.ended_at,
+        next_terms=terms_of(version_of_price(subscription.next_price)) if subscription.next_price else None,
     )
 
 

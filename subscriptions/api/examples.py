@@ -95,6 +95,13 @@ PREVIEW = {
         "limits": [LIMIT | {"limit": 100}],
     },
     "price_difference_minor": 7000,
+    "payment": {
+        "currency": "USD",
+        "due_now_minor": 3252,
+        "credit_minor": 1348,
+        "next_invoice_minor": 9900,
+        "next_invoice_at": "2026-11-08T16:30:00Z",
+    },
 }
 ENTITLEMENTS = {
     "account": ALICE,

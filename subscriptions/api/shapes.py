@@ -15,6 +15,7 @@ from credits.plan import Sheet
 from subscriptions import queries
 from subscriptions.api.requests import PREVIEWED
 from subscriptions.models import Interval, PlanVersion, QuotasFollow, Status, Subscription, SubscriptionChange, Verb
+from subscriptions.providers import Cost
 from subscriptions.queries import Preview, Standing
 from subscriptions.rules import State
 
@@ -92,7 +93,7 @@ def print_change(row: SubscriptionChange) -> dict[str, Any]:
     }
 
 
-def print_preview(verb: str, preview: Preview) -> dict[str, Any]:
+def print_preview(verb: str, preview: Preview, cost: Cost | None = None) -> dict[str, Any]:
     """Return what a change would do."""
     return {
         "verb": verb,
@@ -102,6 +103,17 @@ def print_preview(verb: str, preview: Preview) -> dict[str, Any]:
         "before": print_plan(preview.before),
         "after": print_plan(preview.after) if preview.after else None,
         "price_difference_minor": preview.price_difference,
+        "payment": _print_cost(cost) if cost else None,
+    }
+
+
+def _print_cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "currency": cost.currency,
+        "due_now_minor": cost.due_now,
+        "credit_minor": cost.credit,
+        "next_invoice_minor": cost.next_invoice,
+        "next_invoice_at": cost.next_invoice_at,
     }
 
 
@@ -187,6 +199,14 @@ class SubscriptionChangeOut(serializers.Serializer[Any]):
     recorded_at = serializers.DateTimeField(help_text="When it was written, which may be later.")
 
 
+class CostOut(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    due_now_minor = serializers.IntegerField(help_text="What is collected at once.")
+    credit_minor = serializers.IntegerField(help_text="What the old plan's unused rest is worth; it is counted in.")
+    next_invoice_minor = serializers.IntegerField(allow_null=True)
+    next_invoice_at = serializers.DateTimeField(allow_null=True)
+
+
 class ChangePreviewOut(serializers.Serializer[Any]):
     verb = serializers.ChoiceField(PREVIEWED)
     effective_at = serializers.DateTimeField(help_text="From when it would hold.")
@@ -197,6 +217,7 @@ class ChangePreviewOut(serializers.Serializer[Any]):
     price_difference_minor = serializers.IntegerField(
         allow_null=True, help_text="How much more a period would cost; null where intervals or currencies differ."
     )
+    payment = CostOut(allow_null=True, help_text="What who collects the payments asks for it; null where nobody does.")
 
 
 class FeatureAccessOut(serializers.Serializer[Any]):

@@ -44,6 +44,8 @@ class Plan:
     lapsing: Decimal = Decimal(0)
     rolling: Decimal = Decimal(0)
     paid: bool = True
+    # What it is to be on from the next month.
+    following: str = ""
 
     def __post_init__(self) -> None:
         self._bring()
@@ -52,6 +54,7 @@ class Plan:
         """A month is over and the next begins."""
         self.starts, self.ends, self.lapsing, self.paid = starts, ends, Decimal(0), paid
         self.accrued = self.granted = Decimal(0)
+        self.plan, self.following = self.following or self.plan, ""
         if paid:
             self._bring()
 
@@ -66,7 +69,7 @@ class Plan:
         left = Decimal(self.ends - at) / Decimal(self.ends - self.starts)
         self.accrued = max(self.accrued + (MONTHLY[plan] - MONTHLY[self.plan]) * left, Decimal(0))
         more = max(self.accrued - self.granted, Decimal(0)).to_integral_value(ROUND_CEILING)
-        self.plan = plan
+        self.plan, self.following = plan, ""
         self._add(more)
 
     @property

@@ -17,11 +17,12 @@ import pytest
 from django.utils import timezone
 
 from billing import handlers
-from billing.models import Difference, ProviderEvent
+from billing.models import Difference, PlanPrice, ProviderEvent
+from billing.providers import stripe
 from billing.services import inbox, reconciliation
 from credits.models import Account, Transaction
 from credits.services import clock
-from subscriptions.queries import current_subscription
+from subscriptions.queries import current_subscription, newest_version
 from tests.billing.oracle import Oracle, Pack, Plan
 from tests.billing.till import PACKS, Till, standing
 from tests.factories import make_account
@@ -88,13 +89,24 @@ class History:
             self.till.move(self.reference, plan, nth=self.moves)
             running.change(plan, at)
 
+    def schedule(self) -> None:
+        """Let PRO follow on PREMIUM with the next month; one that was to end goes on."""
+        running = self.oracle.running
+        if running is not None and running.paid and running.plan == "PREMIUM" and not running.following:
+            price = PlanPrice.objects.get(plan_version=newest_version("PRO")).price_reference
+            self.moves += 1
+            stripe.client().schedule_change(
+                self.reference, price=price, interval="month", idempotency_key=f"{self.reference}-{self.moves}"
+            )
+            running.following = "PRO"
+
     def cancel(self) -> None:
         if self.oracle.running is not None:
             self.till.fake.cancel(self.reference)
             self.oracle.running = None
 
     def cancel_later(self) -> None:
-        if self.oracle.running is not None:
+        if self.oracle.running is not None and not self.oracle.running.following:
             self.till.fake.cancel_at_period_end(self.reference)
 
     def resume(self) -> None:
@@ -149,8 +161,8 @@ class History:
 
 STEPS: list[tuple[Callable[[History], None], int]] = [
     (History.buy, 3), (History.fail_to_buy, 1), (History.refund, 3), (History.dispute, 2), (History.decide, 2),
-    (History.subscribe, 3), (History.move, 4), (History.cancel, 1), (History.cancel_later, 1), (History.resume, 1),
-    (History.fail_next, 2), (History.pay, 2), (History.wait, 6),
+    (History.subscribe, 3), (History.move, 4), (History.schedule, 2), (History.cancel, 1), (History.cancel_later, 1),
+    (History.resume, 1), (History.fail_next, 2), (History.pay, 2), (History.wait, 6),
 ]  # fmt: skip
 
 

@@ -205,7 +205,8 @@ def _at_provider(row: Subscription, tier: str) -> Callable[[], Subscription]:
         if collector is not None and version.plan_id == row.plan_version.plan_id:
             collector.resume(subscription=row)
         elif collector is not None:
-            collector.change(subscription=row, version=version)
+            lower = version.plan.rank < row.plan_version.plan.rank
+            (collector.change_later if lower else collector.change)(subscription=row, version=version)
         return whole_rows().get(pk=row.pk)
 
     return act

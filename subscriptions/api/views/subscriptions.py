@@ -37,7 +37,7 @@ from subscriptions.api.shapes import (
     print_preview,
     print_subscription,
 )
-from subscriptions.models import Status, Subscription, SubscriptionChange
+from subscriptions.models import PlanVersion, Status, Subscription, SubscriptionChange
 from subscriptions.services import subscriptions
 from subscriptions.services.rows import current_version, state_of, whole_rows
 from subscriptions.services.writing import Cause
@@ -221,15 +221,14 @@ class SubscriptionViewSet(ApiViewSet):
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def preview(self, request: Request, pk: str) -> Response:
-        """What a change would do now, by the very rules that do it; writes nothing."""
+        """What a change would do now, by the very rules that do it, and what it costs; writes nothing."""
         asked = PREVIEW.read(request.data)
+        verb, at_once = asked["verb"], not asked["at_period_end"]
         preview = queries.preview_change(
-            subscription=subscription_id(pk),
-            verb=asked["verb"],
-            plan=asked.get("plan", ""),
-            at_once=not asked["at_period_end"],
+            subscription=subscription_id(pk), verb=verb, plan=asked.get("plan", ""), at_once=at_once
         )
-        return Response(print_preview(asked["verb"], preview))
+        cost = _cost(preview, subscription_id(pk), at_once=at_once or verb == "upgrade")
+        return Response(print_preview(verb, preview, cost))
 
     def change(self, request: Request, pk: str, asked: Mapping[str, Any], service: Any, **how: Any) -> HttpResponse:
         """Do a verb, and answer with the subscription: at the provider's, where one keeps it."""
@@ -269,10 +268,12 @@ def _at(
     """Return what does a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do."""
     if service in {subscriptions.upgrade, subscriptions.downgrade}:
         at_once = service is subscriptions.upgrade or how["at_once"]
-        if not at_once:
-            raise refusals.NotNow("Who collects its payments changes it at once, or not at all.")
         version = current_version(how["plan"])
-        does = partial(collector.change, subscription=row, version=version)
+        _check_change(row, version, upward=service is subscriptions.upgrade)
+        if version.plan.is_default:
+            does = partial(collector.cancel, subscription=row, at_period_end=not at_once)
+        else:
+            does = partial(collector.change if at_once else collector.change_later, subscription=row, version=version)
     elif service is subscriptions.cancel:
         does = partial(collector.cancel, subscription=row, at_period_end=how["at_period_end"])
     elif service is subscriptions.resume:
@@ -285,3 +286,28 @@ def _at(
         return whole_rows().get(pk=row.pk)
 
     return act
+
+
+def _check_change(row: Subscription, version: PlanVersion, *, upward: bool) -> None:
+    """Refuse what the rules refuse too, before the provider is asked."""
+    state = state_of(row)
+    if state.status == Status.CANCELED:
+        raise refusals.SubscriptionEnded("The subscription has ended: subscribe the account anew.")
+    if state.status in {Status.PAST_DUE, Status.PAUSED}:
+        raise refusals.NotNow("Pay what is due, or resume it, before changing the plan.")
+    if version.plan_id == state.terms.plan:
+        raise refusals.SamePlan(f"The subscription is on {version.plan_id} already.")
+    if upward and version.plan.rank < state.terms.rank:
+        raise refusals.NotAnUpgrade(f"{version.plan_id} ranks below {state.terms.plan}: downgrade to it.")
+    if not upward and version.plan.rank > state.terms.rank:
+        raise refusals.NotADowngrade(f"{version.plan_id} ranks above {state.terms.plan}: upgrade to it.")
+
+
+def _cost(preview: queries.Preview, subscription: UUID, *, at_once: bool) -> providers.Cost | None:
+    """Return what a change costs, where somebody collects it."""
+    row = whole_rows().get(pk=subscription)
+    collector = providers.collector_of(row)
+    if collector is None:
+        return None
+    to = preview.after if preview.after is not None and not preview.after.plan.is_default else None
+    return collector.cost(subscription=row, version=to, at_once=at_once)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import catalogue, checkout, invoices, payments, subscriptions
+from . import catalogue, checkout, invoices, payments, schedules, subscriptions
 from .errors import invalid, required
 from .forms import Params, merge, need, whole
 from .store import Obj, Store
@@ -229,6 +229,11 @@ route("DELETE", "subscriptions/{id}", on("sub", lambda s, o, _: subscriptions.ca
       "invoice_now prorate cancellation_details")  # fmt: skip
 route("POST", "subscriptions/{id}/resume", on("sub", lambda s, o, _: subscriptions.resume(s, o)),
       "billing_cycle_anchor proration_behavior")  # fmt: skip
+route("POST", "subscription_schedules", lambda s, p, _: schedules.create(s, p), "from_subscription")
+route("GET", "subscription_schedules/{id}", retrieve("sub_sched"))
+route("POST", "subscription_schedules/{id}", on("sub_sched", schedules.update),
+      "phases end_behavior proration_behavior metadata")  # fmt: skip
+route("POST", "subscription_schedules/{id}/release", on("sub_sched", lambda s, o, _: schedules.release(s, o)))
 route("GET", "invoices", list_invoices, f"{PAGING} customer status subscription")
 route("POST", "invoices/create_preview", create_preview, "customer subscription subscription_details preview_mode")
 route("GET", "invoices/{id}", retrieve("in"))

@@ -145,6 +145,15 @@ def subscription(store: Store, **fields: Any) -> Obj:
     return {**made, "status": "incomplete", **fields}
 
 
+def schedule(store: Store, sub: Obj, phases: list[Obj]) -> Obj:
+    made = base(store, "sub_sched", "subscription_schedule", application=None, canceled_at=None, completed_at=None)
+    first = phases[0]
+    made |= {"current_phase": {"start_date": first["start_date"], "end_date": first["end_date"]}}
+    made |= {"customer": sub["customer"], "customer_account": None, "default_settings": {}, "end_behavior": "release"}
+    made |= {"phases": phases, "released_at": None, "released_subscription": None, "status": "active"}
+    return {**made, "subscription": sub["id"], "test_clock": None}
+
+
 def subscription_item(store: Store, sub: Obj, price: Obj, *, start: int, end: int, quantity: int = 1) -> Obj:
     made = base(store, "si", "subscription_item", billing_thresholds=None, current_period_end=end, discounts=[])
     del made["livemode"]

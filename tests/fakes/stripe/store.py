@@ -25,6 +25,7 @@ KINDS = {
     "seti": ("setup_intent", "/v1/setup_intents"),
     "pm": ("payment_method", "/v1/payment_methods"),
     "sub": ("subscription", "/v1/subscriptions"),
+    "sub_sched": ("subscription_schedule", "/v1/subscription_schedules"),
     "si": ("subscription_item", "/v1/subscription_items"),
     "in": ("invoice", "/v1/invoices"),
     "inpay": ("invoice_payment", "/v1/invoice_payments"),
@@ -86,7 +87,7 @@ class Store:
         return f"{prefix}_{mode}{count:012d}"
 
     def add(self, obj: Obj) -> Obj:
-        self.tables[obj["id"].split("_", 1)[0]][obj["id"]] = obj
+        self.tables[_prefix(obj["id"])][obj["id"]] = obj
         return obj
 
     def all(self, prefix: str, **equal: Any) -> list[Obj]:
@@ -107,7 +108,7 @@ class Store:
 
     def named(self, identity: str) -> Obj | None:
         """Return whatever has that id, by its prefix."""
-        return self.tables.get(identity.split("_", 1)[0], {}).get(identity)
+        return self.tables.get(_prefix(identity), {}).get(identity)
 
     def emit(self, kind: str, obj: Obj, previous: Obj | None = None) -> Obj:
         """Note what happened, with the object as it is now."""
@@ -172,6 +173,10 @@ class Store:
         self.counts, self.cards, self.pending = kept["counts"], kept["cards"], kept["pending"]
         self.drafts, self.deleted = kept["drafts"], set(kept["deleted"])
         self.failing, self.told = set(kept["failing"]), set(kept["told"])
+
+
+def _prefix(identity: str) -> str:
+    return "sub_sched" if identity.startswith("sub_sched_") else identity.split("_", 1)[0]
 
 
 def listed(rows: list[Obj], url: str, *, more: bool = False) -> Obj:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from . import invoices, payments, shapes
+from . import invoices, payments, schedules, shapes
 from .errors import ApiError, invalid
 from .forms import Params, flag, merge, need, whole
 from .periods import end_after
@@ -106,6 +106,8 @@ def update(store: Store, sub: Obj, params: Params) -> Obj:
 
 
 def _ending(store: Store, sub: Obj, params: Params) -> Obj:
+    if "cancel_at_period_end" in params or "cancel_at" in params:
+        schedules.must_not_manage(sub)
     if "cancel_at_period_end" in params:
         end = flag(params, "cancel_at_period_end")
         at = item_of(sub)["current_period_end"] if end else None
@@ -182,6 +184,8 @@ def cancel(store: Store, sub: Obj, reason: str = "cancellation_requested", statu
     if sub["status"] in OVER:
         raise invalid(f"No such subscription: '{sub['id']}'", "id", "resource_missing")
     now = store.now()
+    if sub["schedule"]:
+        schedules.release(store, store.get("sub_sched", sub["schedule"]), "canceled")
     sub |= {"status": status, "ended_at": now, "canceled_at": sub["canceled_at"] or now}
     sub["cancellation_details"] = {**sub["cancellation_details"], "reason": reason}
     store.pending.pop(sub["id"], None)
@@ -266,6 +270,9 @@ def renew(store: Store, sub: Obj) -> None:
     item = item_of(sub)
     before = {"items": copy.deepcopy(sub["items"])}
     start, end = item["current_period_start"], item["current_period_end"]
+    price = schedules.begin_phase(store, sub, end)
+    if price is not None:
+        item |= {"price": price, "plan": shapes.plan(price)}
     _new_period(sub, end, end_after(sub["billing_cycle_anchor"], item["price"]["recurring"], end))
     store.emit("customer.subscription.updated", sub, before)
     bill(store, sub, "subscription_cycle", (start, end))
