@@ -53,6 +53,10 @@ POSTS = {
     "admin/credits/approvalrequest/<int:pk>/refuse/": {L, F},
     "admin/credits/unpricedusage/<path:object_id>/rate/": {F},
     "admin/billing/providerevent/<path:object_id>/replay/": {L},
+    "admin/billing/difference/compare/": {F},
+    "admin/billing/difference/<path:object_id>/repair/": {F},
+    "admin/billing/payment/<path:object_id>/refund/": {L, F},
+    "admin/billing/autotopup/<path:object_id>/switch/": {S, L},
 }
 ADDS = {"credits/feature/": {F}}
 # Django's own and unfold's, for whoever is signed in, or for signing in; reports are tried with their list.
@@ -100,6 +104,9 @@ def rows(alice: Account) -> dict[str, str]:
         "apikey": str(create_api_key(name="x", scopes=["credits:read"])[0].pk),
         "unpricedusage": str(unpriced(alice, charged=1).pk),
         "providerevent": "0",
+        "difference": "0",
+        "payment": "0",
+        "autotopup": "0",
         "user": "0",
     }
 
