@@ -17,7 +17,7 @@ from django.utils import timezone
 from billing import refusals
 from billing.models import Payment, Refund, RefundOrder
 from billing.services import refunds
-from credits.models import Account, Transaction
+from credits.models import Account, StaffAct, Transaction
 from credits.refusals import InvalidField, Refusal
 from tests.billing.till import WHO, Till, standing
 from tests.conftest import Api, stripe_settings
@@ -194,6 +194,8 @@ class TestTheButton:
         assert standing(bob)[0] == 60
         assert at_the_provider(till) == [400]
         assert Transaction.objects.filter(account=bob, kind="clawback").count() == 1
+        act = StaffAct.objects.get(account=bob)
+        assert (act.actor_name, "Ticket 9" in act.what) == ("carol", True)
 
     def test_refuses_too_much_by_the_field(self, desk: Client, till: Till, paid: Payment) -> None:
         page = desk.post(f"/admin/billing/payment/{paid.pk}/refund/", {"amount": "11", "reason": "x"}).content.decode()
