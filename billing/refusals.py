@@ -136,7 +136,7 @@ class StripeNotFound(StripeFailure):
 class PaymentDeclined(StripeFailure):
     """A card was not charged. ``payment_intent`` is the payment that failed, where there is one."""
 
-    status, code, title = 402, "payment_declined", "The payment was declined."
+    status, code, title, stored = 402, "payment_declined", "The payment was declined.", True
 
     def __init__(self, detail: str, *, reason: str, decline_code: str = "", payment_intent: str = "") -> None:
         super().__init__(detail)

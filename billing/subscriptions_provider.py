@@ -23,7 +23,7 @@ class StripeProvider:
 
     name = tiers.PROVIDER
 
-    def checkout_url(self, *, owner: Owner, version: PlanVersion) -> str | None:
+    def checkout_url(self, *, owner: Owner, version: PlanVersion, trial: bool = False) -> str | None:
         """Return where the owner pays, whose account is opened where there is none; None for what costs nothing."""
         if not version.price_minor:
             return None
@@ -31,7 +31,7 @@ class StripeProvider:
             if not lock_accounts([owner.account], once=None, at=None):
                 insert_account(owner, NOTHING, None)
         back = checkouts.Return(settings.CHECKOUT_RETURN_URL, settings.CHECKOUT_RETURN_URL)
-        return checkouts.buy_plan(once=None, owner=owner, version=version, back=back, actor=SYSTEM).url
+        return checkouts.buy_plan(once=None, owner=owner, version=version, back=back, actor=SYSTEM, trial=trial).url
 
     def change(self, *, subscription: Subscription, version: PlanVersion) -> None:
         """Move a subscription to another plan now; what it costs more for the rest of the period is charged at once.

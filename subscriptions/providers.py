@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import NoReturn, Protocol, TypeVar
 
 from credits.plan import Owner
+from credits.refusals import Refusal
 from credits.services.once import Once, keep
 from subscriptions.models import PlanVersion, Subscription
 
@@ -19,7 +21,7 @@ class Provider(Protocol):
 
     name: str
 
-    def checkout_url(self, *, owner: Owner, version: PlanVersion) -> str | None:
+    def checkout_url(self, *, owner: Owner, version: PlanVersion, trial: bool = False) -> str | None:
         """Return where the owner pays before being put on a version, or None where no payment is due.
 
         Where there is an address, nothing is changed now: the provider subscribes or upgrades once it is paid.
@@ -65,7 +67,7 @@ class ManualProvider:
 
     name = "manual"
 
-    def checkout_url(self, *, owner: Owner, version: PlanVersion) -> str | None:
+    def checkout_url(self, *, owner: Owner, version: PlanVersion, trial: bool = False) -> str | None:
         """Return None: no payment is due here."""
         return None
 
@@ -95,11 +97,21 @@ def collector_of(subscription: Subscription) -> Collector | None:
 
 
 def through(once: Once | None, act: Callable[[], T]) -> T:
-    """Do something at a provider's, outside of transactions, once for a request's key: then the answer is kept."""
+    """Do something at a provider's, outside of transactions, once for a request's key: then the answer is kept.
+
+    Everything that may refuse belongs into ``act``: asked again, the first answer is found before it is looked into.
+    """
     if once is not None:
         once.check(once.find())
-    result = act()
+    try:
+        result = act()
+    except Refusal as refused:
+        return keep(once=once, act=partial(_refuse, refused))
     return keep(once=once, act=lambda: result)
+
+
+def _refuse(refused: Refusal) -> NoReturn:
+    raise refused
 
 
 def names() -> list[str]:

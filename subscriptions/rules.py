@@ -117,10 +117,8 @@ def subscribe(
 
     The first month brings what ``earlier`` has not brought for the same time already.
     """
-    if trial and not terms.trial_days:
-        raise refusals.TrialNotOffered(f"{terms.plan} cannot be tried.")
-    if trial and had_trial:
-        raise refusals.TrialUsed("The account has had its trial: subscribe it without one.")
+    if trial:
+        check_trial(terms, had_trial=had_trial)
     begins = months_begin(terms, at, trial=trial)
     covered = unused(*earlier, begins) if earlier else ZERO
     if trial:
@@ -128,6 +126,14 @@ def subscribe(
     else:
         state = State(Status.ACTIVE, terms, at, zone, at, boundary(at, terms.months, ZoneInfo(zone)))
     return begun(Step(Verb.SUBSCRIBE, at, None, state), covered)
+
+
+def check_trial(terms: Terms, *, had_trial: bool) -> None:
+    """Raise TrialNotOffered or TrialUsed where a plan cannot be tried, or not again."""
+    if not terms.trial_days:
+        raise refusals.TrialNotOffered(f"{terms.plan} cannot be tried.")
+    if had_trial:
+        raise refusals.TrialUsed("The account has had its trial: subscribe it without one.")
 
 
 def months_begin(terms: Terms, at: datetime, *, trial: bool) -> datetime:

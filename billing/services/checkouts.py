@@ -19,7 +19,11 @@ from credits.models import Account, AccountStatus
 from credits.plan import Actor, Owner
 from credits.services.once import Once, keep
 from subscriptions.models import PlanVersion
-from subscriptions.services.rows import check_unit
+from subscriptions.providers import collector_of
+from subscriptions.queries import current_subscription
+from subscriptions.refusals import AlreadySubscribed
+from subscriptions.rules import check_trial
+from subscriptions.services.rows import check_unit, had_trial, terms_of
 
 OVER = {"complete": CheckoutStatus.PENDING, "expired": CheckoutStatus.EXPIRED}
 
@@ -57,14 +61,18 @@ def buy_pack(*, once: Once | None, owner: str, pack: str, back: Return, actor: A
 def buy_plan(
     *, once: Once | None, owner: Owner, version: PlanVersion, back: Return, actor: Actor, trial: bool = False
 ) -> Checkout:
-    """Open a page on which an account pays for a plan. It is subscribed once that is done.
+    """Open a page on which an account pays for a plan. It is subscribed once that is done; earlier pages are closed.
 
-    Raises UnknownAccount, AccountClosed, PlanHasNoPrice, InvalidField, StripeFailure.
+    Raises UnknownAccount, AccountClosed, AlreadySubscribed, TrialNotOffered, TrialUsed, PlanHasNoPrice, InvalidField,
+    StripeFailure.
     """
     if once is not None:
         once.check(once.find())
     account = _account(owner)
     check_unit(version, account.unit_id)
+    _check_free(account)
+    if trial:
+        check_trial(terms_of(version), had_trial=had_trial(account.pk))
     price = PlanPrice.objects.filter(plan_version=version).first()
     if price is None:
         raise refusals.PlanHasNoPrice(f"{version} cannot be paid for: the provider has no price for it.")
@@ -73,6 +81,7 @@ def buy_plan(
         amount_minor=version.price_minor, currency=version.currency,
     )  # fmt: skip
     if not checkout.url:
+        _close_earlier(checkout)
         _opened(checkout, _plan_page(checkout, account, price, back, trial_days=version.trial_days if trial else 0))
     return keep(once=once, act=lambda: checkout)
 
@@ -104,6 +113,34 @@ def _account(owner: Owner) -> Account:
     if account.status == AccountStatus.CLOSED:
         raise ledger.AccountClosed("The account is closed.")
     return account
+
+
+def _check_free(account: Account) -> None:
+    """Refuse an account that pays for a plan already: that one is to be changed."""
+    live = current_subscription(account.pk)
+    if live.subscription is not None and collector_of(live.subscription) is not None:
+        raise AlreadySubscribed(
+            f"The account pays for {live.subscription.plan_version.plan_id} already: upgrade or downgrade that.",
+            subscription_id=live.subscription.pk,
+        )
+
+
+def _close_earlier(checkout: Checkout) -> None:
+    """Close the pages for plans that the account has open besides: were two paid, it would pay twice each month."""
+    client = stripe.client()
+    earlier = Checkout.objects.filter(
+        account_id=checkout.account_id, kind=CheckoutKind.PLAN, status=CheckoutStatus.OPEN, livemode=client.livemode
+    )
+    for page in earlier.exclude(pk=checkout.pk).exclude(provider_id=""):
+        try:
+            told = client.expire_checkout(page.provider_id)
+        except refusals.StripeRefused:
+            # It is over already, or somebody has just paid on it.
+            told = client.checkout_session(page.provider_id)
+        with transaction.atomic():
+            update_checkout(told)
+        if told.status == "complete":
+            raise AlreadySubscribed("The account has just paid for a plan: it begins in a moment.")
 
 
 @transaction.atomic

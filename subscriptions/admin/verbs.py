@@ -119,7 +119,7 @@ class ChangePlan(PlanVerb):
         elif after.plan.rank >= row.plan_version.plan.rank:
             keeper.change(subscription=row, version=after)
         else:
-            raise refusals.NotNow("To a lower plan it goes by the provider's own page, or by cancelling this one.")
+            keeper.change_later(subscription=row, version=after)
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"The plan is changed to {Plan.objects.get(pk=data['plan']).name}."

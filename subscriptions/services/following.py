@@ -15,7 +15,7 @@ from subscriptions import refusals, rules
 from subscriptions.following import ZONE, Told, as_paid, follow, lived, was_paid
 from subscriptions.models import Status, Subscription
 from subscriptions.rules import State
-from subscriptions.services.rows import check_unit, live_row, lock_settled, locked_row, month_at, put_state, version_row
+from subscriptions.services.rows import check_unit, had_trial, live_row, lock_settled, locked_row, month_at, put_state, version_row
 from subscriptions.services.writing import Cause, grant_trial, settle, write
 
 
@@ -75,7 +75,7 @@ def _begin(sheet: Sheet, provider: str, reference: str, told: Told, cause: Cause
         return None
     check_unit(version_row(told.terms.version), sheet.owner.unit)
     _make_room(sheet, cause)
-    had_trial = Subscription.objects.filter(account_id=sheet.id, trial_ends_at__isnull=False).exists()
+    tried = had_trial(sheet.id)
     row = Subscription(
         id=uuid7(), account_id=sheet.id, provider=provider, provider_reference=reference, time_zone=ZONE,
         created_at=sheet.at, updated_at=sheet.at,
@@ -84,7 +84,7 @@ def _begin(sheet: Sheet, provider: str, reference: str, told: Told, cause: Cause
     with transaction.atomic():
         row.save(force_insert=True)
         write(row, step, cause, sheet.at)
-        if step.state.status == Status.TRIALING and not had_trial:
+        if step.state.status == Status.TRIALING and not tried:
             grant_trial(row, told.terms, cause, sheet.at)
         state = step.state
         for paid in filter(None, later):

@@ -118,6 +118,11 @@ def live_row(account: UUID) -> Subscription | None:
     return whole_rows().filter(account_id=account, status__in=LIVE).first()
 
 
+def had_trial(account: UUID) -> bool:
+    """Tell whether an account has ever tried a plan."""
+    return Subscription.objects.filter(account_id=account, trial_ends_at__isnull=False).exists()
+
+
 def account_of(subscription: UUID) -> UUID:
     """Return whose subscription it is. Raises UnknownSubscription."""
     account = Subscription.objects.filter(pk=subscription).values_list("account_id", flat=True).first()

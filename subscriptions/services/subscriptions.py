@@ -22,6 +22,7 @@ from subscriptions.services.rows import (
     check_unit,
     current_version,
     earlier_of,
+    had_trial,
     live_row,
     lock_settled,
     locked_row,
@@ -81,13 +82,12 @@ def begin(
     if version.plan.is_default:
         raise ledger.InvalidField("plan", f"Accounts without a subscription are on {plan}.")
     terms = terms_of(version)
-    had_trial = Subscription.objects.filter(account_id=sheet.id, trial_ends_at__isnull=False).exists()
     step = rules.subscribe(
         terms,
         sheet.calendar.zone,
         sheet.at,
         trial=trial,
-        had_trial=had_trial,
+        had_trial=had_trial(sheet.id),
         earlier=earlier_of(sheet.id, rules.months_begin(terms, sheet.at, trial=trial)),
     )
     row = Subscription(

@@ -126,12 +126,56 @@ class TestAPlan:
         assert api.post(f"{at}/cancel", {}).json()["cancel_at_period_end"] is True
         assert till.fake.seen(reference)["cancel_at"] is not None
         assert api.post(f"{at}/resume", {}).json()["cancel_at_period_end"] is False
-        assert api.post(f"{at}/downgrade", {"plan": "PRO"}).status_code == 409
+        assert api.post(f"{at}/downgrade", {"plan": "PRO"}).json()["next_plan"] == "PRO"
         before = standing(bob)
         till.deliver()
 
         assert standing(bob) == before
         assert till.unhappy() == []
+
+    def test_whose_change_was_refused_stays_refused_for_that_key(self, till: Till, bob: Account, api: Api) -> None:
+        reference = till.subscribe(bob)
+        till.deliver()
+        at = f"/api/v1/subscriptions/{Subscription.objects.get().pk}"
+        till.fake.save_card(till.fake.seen(reference)["customer"], "pm_card_chargeCustomerFail")
+
+        declined = api.post(f"{at}/upgrade", {"plan": "PREMIUM"}, once="up")
+        till.fake.save_card(till.fake.seen(reference)["customer"])
+        again = api.post(f"{at}/upgrade", {"plan": "PREMIUM"}, once="up")
+
+        assert (declined.status_code, declined.json()["code"]) == (402, "card_declined")
+        assert (again.status_code, again.content) == (402, declined.content)
+        assert again["Idempotency-Replayed"] == "true"
+        assert api.post(f"{at}/upgrade", {"plan": "PREMIUM"}, once="new").json()["plan"] == "PREMIUM"
+
+    def test_is_not_sold_twice(self, till: Till, bob: Account, api: Api) -> None:
+        asked = {"account": "bob", "plan": "PRO"}
+        first, second = (api.post("/api/v1/subscriptions", asked).json()["checkout_url"] for _ in range(2))
+        assert {each["status"] for each in till.fake.store.all("cs")} == {"open", "expired"}
+        till.fake.customer_pays(second.rpartition("/")[2])
+        assert api.post("/api/v1/subscriptions", asked).json()["code"] == "already_subscribed"
+        till.deliver()
+
+        assert first != second
+        assert buy(api, plan="PREMIUM", once="other").json()["code"] == "already_subscribed"
+        assert Checkout.objects.filter(status="expired").count() == 1
+        assert Subscription.objects.count() == len(till.fake.store.all("sub")) == 1
+        assert till.unhappy() == []
+
+    def test_is_tried_before_it_is_paid_for_once(self, till: Till, bob: Account, api: Api) -> None:
+        asked = {"account": "bob", "plan": "PRO", "trial": True}
+        assert api.post("/api/v1/subscriptions", {**asked, "plan": "PREMIUM"}).json()["code"] == "trial_not_offered"
+        page = api.post("/api/v1/subscriptions", asked).json()["checkout_url"]
+        till.fake.customer_pays(page.rpartition("/")[2])
+        till.deliver()
+        row = Subscription.objects.get()
+        assert row.status == "trialing"
+        assert row.trial_ends_at is not None
+
+        api.post(f"/api/v1/subscriptions/{row.pk}/cancel", {"at_period_end": False})
+        till.deliver()
+
+        assert api.post("/api/v1/subscriptions", asked).json()["code"] == "trial_used"
 
     def test_of_dialect_e_is_paid_for_first_and_then_kept_there(self, till: Till, api: Api) -> None:
         asked = api.post("/api/subscriptions/user_2abc/upgrade", {"tier": "PRO"})

@@ -128,7 +128,7 @@ class Till:
 
     name = "till"
 
-    def checkout_url(self, *, owner: Owner, version: PlanVersion) -> str | None:
+    def checkout_url(self, *, owner: Owner, version: PlanVersion, trial: bool = False) -> str | None:
         return f"https://pay.example/{owner.external_id}/{version.plan_id}"
 
 

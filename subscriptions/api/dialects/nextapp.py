@@ -7,7 +7,7 @@ tier, ACTIVE, and its ``id`` is null, as is that of every user without a subscri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
@@ -121,7 +121,7 @@ class NextAppSubscriptionViewSet(ApiViewSet):
             raise InvalidField("tier", f"There is no tier {tier}.")
         kept = _kept_elsewhere(owner)
         if kept is not None:
-            act = _at_provider(kept, tier)
+            act = partial(_go_at_provider, kept, tier)
             return perform(request, lambda once: through(once, act), lambda row: _said(owner, row, state_of(row)),
                            status=200)  # fmt: skip
         pay = _checkout_url(owner, tier)
@@ -149,7 +149,7 @@ class NextAppSubscriptionViewSet(ApiViewSet):
         owner = _owner(user_id)
         kept = _kept_elsewhere(owner)
         if kept is not None:
-            act = _ended_at_provider(kept, at_period_end=asked["at_period_end"])
+            act = partial(_end_at_provider, kept, at_period_end=asked["at_period_end"])
             return perform(request, lambda once: through(once, act), lambda row: _said(owner, row, state_of(row)),
                            status=200)  # fmt: skip
         return perform(
@@ -194,32 +194,24 @@ def _kept_elsewhere(owner: Owner) -> Subscription | None:
     return row if row is not None and collector_of(row) is not None else None
 
 
-def _at_provider(row: Subscription, tier: str) -> Callable[[], Subscription]:
-    """Return what brings a subscription to a tier at the provider's: to the default one with its period."""
-    version = current_version(tier)
+def _go_at_provider(row: Subscription, tier: str) -> Subscription:
+    """Bring a subscription to a tier at the provider's: to the default one with its period."""
+    collector, version = collector_of(row), current_version(tier)
     if version.plan.is_default:
-        return _ended_at_provider(row, at_period_end=True)
-
-    def act() -> Subscription:
-        collector = collector_of(row)
-        if collector is not None and version.plan_id == row.plan_version.plan_id:
-            collector.resume(subscription=row)
-        elif collector is not None:
-            lower = version.plan.rank < row.plan_version.plan.rank
-            (collector.change_later if lower else collector.change)(subscription=row, version=version)
-        return whole_rows().get(pk=row.pk)
-
-    return act
+        return _end_at_provider(row, at_period_end=True)
+    if collector is not None and version.plan_id == row.plan_version.plan_id:
+        collector.resume(subscription=row)
+    elif collector is not None:
+        lower = version.plan.rank < row.plan_version.plan.rank
+        (collector.change_later if lower else collector.change)(subscription=row, version=version)
+    return whole_rows().get(pk=row.pk)
 
 
-def _ended_at_provider(row: Subscription, *, at_period_end: bool) -> Callable[[], Subscription]:
-    def act() -> Subscription:
-        collector = collector_of(row)
-        if collector is not None:
-            collector.cancel(subscription=row, at_period_end=at_period_end)
-        return whole_rows().get(pk=row.pk)
-
-    return act
+def _end_at_provider(row: Subscription, *, at_period_end: bool) -> Subscription:
+    collector = collector_of(row)
+    if collector is not None:
+        collector.cancel(subscription=row, at_period_end=at_period_end)
+    return whole_rows().get(pk=row.pk)
 
 
 def _checkout_url(owner: Owner, tier: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -103,7 +103,7 @@ class SubscriptionViewSet(ApiViewSet):
         pay = (
             None
             if asked["by_hand"] or version.plan.is_default
-            else providers.chosen().checkout_url(owner=owner, version=version)
+            else providers.chosen().checkout_url(owner=owner, version=version, trial=asked["trial"])
         )
         if pay is not None:
             raise refusals.PaymentDue("It begins once it is paid for.", checkout_url=pay)
@@ -235,7 +235,7 @@ class SubscriptionViewSet(ApiViewSet):
         row = whole_rows().filter(pk=subscription_id(pk)).first()
         collector = providers.collector_of(row) if row else None
         if row is not None and collector is not None:
-            act = _at(collector, row, service, how)
+            act = partial(_act_at, collector, row, service, how)
             return perform(request, lambda once: providers.through(once, act), _stored, status=200)
         return perform(
             request,
@@ -262,30 +262,25 @@ def _stored(row: Subscription) -> dict[str, Any]:
     return print_subscription(row, state_of(row))
 
 
-def _at(
+def _act_at(
     collector: providers.Collector, row: Subscription, service: Any, how: Mapping[str, Any]
-) -> Callable[[], Subscription]:
-    """Return what does a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do."""
+) -> Subscription:
+    """Do a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do."""
     if service in {subscriptions.upgrade, subscriptions.downgrade}:
         at_once = service is subscriptions.upgrade or how["at_once"]
         version = current_version(how["plan"])
         _check_change(row, version, upward=service is subscriptions.upgrade)
         if version.plan.is_default:
-            does = partial(collector.cancel, subscription=row, at_period_end=not at_once)
+            collector.cancel(subscription=row, at_period_end=not at_once)
         else:
-            does = partial(collector.change if at_once else collector.change_later, subscription=row, version=version)
+            (collector.change if at_once else collector.change_later)(subscription=row, version=version)
     elif service is subscriptions.cancel:
-        does = partial(collector.cancel, subscription=row, at_period_end=how["at_period_end"])
+        collector.cancel(subscription=row, at_period_end=how["at_period_end"])
     elif service is subscriptions.resume:
-        does = partial(collector.resume, subscription=row)
+        collector.resume(subscription=row)
     else:
         raise refusals.NotNow("Who collects its payments pauses it, in the provider's dashboard.")
-
-    def act() -> Subscription:
-        does()
-        return whole_rows().get(pk=row.pk)
-
-    return act
+    return whole_rows().get(pk=row.pk)
 
 
 def _check_change(row: Subscription, version: PlanVersion, *, upward: bool) -> None:
