@@ -7,6 +7,11 @@ from typing import Any
 
 import orjson
 
+# How many decimal places a currency's minor unit stands for, where it is not two: ISO 4217 as Stripe counts it
+# (docs.stripe.com/currencies).
+WHOLE = ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+PLACES = dict.fromkeys(WHOLE, 0) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TND"], 3)
+
 
 def number(amount: Decimal) -> int | orjson.Fragment:
     """Return an amount as the JSON number that says it exactly: 50, 99.75, 0.000125."""
@@ -24,3 +29,10 @@ def plain(value: Any) -> Any:
 def say(amount: Decimal) -> str:
     """Return an amount as text for people: 50, 99.75, 0.000125."""
     return f"{amount:f}".rstrip("0").rstrip(".") if amount % 1 else f"{amount:.0f}"
+
+
+def say_money(minor: int, currency: str) -> str:
+    """Return an amount of money, in minor units, as text for people: 1,234.50 EUR, 500 JPY."""
+    code = currency.upper()
+    places = PLACES.get(code, 2)
+    return f"{Decimal(minor).scaleb(-places):,.{places}f} {code}"

@@ -12,6 +12,7 @@ from billing.admin.payments import COLOURS
 from billing.models import Customer, EventState, Payment, ProviderEvent
 from billing.services.tiers import PROVIDER
 from credits.admin import desk, show
+from credits.amounts import say_money
 from credits.models import Account
 from subscriptions.models import Subscription
 
@@ -58,8 +59,8 @@ def _payment(row: Payment) -> dict[str, Any]:
     return {
         "link": show.link_at(Payment, row.pk, row.occurred_at),
         "state": show.badge(*state),
-        "paid": show.money(row.amount_minor, row.currency),
-        "back": show.money(gone, row.currency) if gone else "",
+        "paid": say_money(row.amount_minor, row.currency),
+        "back": say_money(gone, row.currency) if gone else "",
         "what": f"Pack {row.checkout.pack_id}"
         if row.checkout
         else f"Invoice {row.invoice.number}"

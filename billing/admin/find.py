@@ -10,6 +10,7 @@ from django.db.models import Q
 from billing.models import Checkout, Customer, Dispute, Invoice, Payment, ProviderEvent, Refund
 from credits.admin import desk, show
 from credits.admin.lists import as_uuid
+from credits.amounts import say_money
 from credits.models import Account
 
 MOST = 10
@@ -41,7 +42,7 @@ def payments(term: str) -> Iterator[desk.Hit]:
     for model in (Refund, Dispute):
         wanted |= set(model.objects.filter(provider_id=term).values_list("payment_id", flat=True))
     for row in Payment.objects.filter(pk__in=wanted).select_related("account"):
-        note = f"{show.money(row.amount_minor, row.currency)} of {row.account.external_id}, {row.status}"
+        note = f"{say_money(row.amount_minor, row.currency)} of {row.account.external_id}, {row.status}"
         yield desk.Hit("Payments", row.provider_id, show.page_of(Payment, row.pk), note, exact=True)
 
 

@@ -15,12 +15,12 @@ from unfold.admin import ModelAdmin
 
 from billing.models import AutoTopUp, Checkout
 from billing.services import topups
-from billing.services.payments import money
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.desk import Board, Tile, register
 from credits.admin.lists import Bounded, OfAccount
 from credits.admin.policies import ReadOnly
+from credits.amounts import say_money
 from credits.models import Account
 
 SWITCH = (
@@ -78,7 +78,7 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         said = (
             (
                 show.moment(each.created_at),
-                money(each.amount_minor, each.currency),
+                say_money(each.amount_minor, each.currency),
                 each.get_status_display(),
                 each.failure,
             )

@@ -22,6 +22,7 @@ from billing.services.checkouts import set_status
 from billing.services.customers import account_of_customer
 from credits import refusals as ledger
 from credits import units
+from credits.amounts import say_money
 from credits.models import Grant, GrantCategory, Transaction
 from credits.plan import SYSTEM, LotTerms, Memo
 from credits.services import clock
@@ -236,17 +237,12 @@ def to_be_gone(payment: Payment, minor: int) -> Decimal:
 
 def _why(facts: Facts) -> str:
     """Return in words why credits are taken back, given back or frozen."""
-    paid = money(facts.intent.amount, facts.intent.currency)
+    paid = say_money(facts.intent.amount, facts.intent.currency)
     parts = []
     if facts.refunded:
-        parts.append(f"{money(facts.refunded, facts.intent.currency)} of {paid} refunded")
+        parts.append(f"{say_money(facts.refunded, facts.intent.currency)} of {paid} refunded")
     if facts.lost:
-        parts.append(f"{money(facts.lost, facts.intent.currency)} of {paid} lost in a dispute")
+        parts.append(f"{say_money(facts.lost, facts.intent.currency)} of {paid} lost in a dispute")
     if facts.under_dispute:
         parts.append(f"payment of {paid} under dispute")
     return ", ".join(parts) or f"Payment of {paid} stands again"
-
-
-def money(minor: int, currency: str) -> str:
-    """Return an amount of money for people. Currencies without cents are told in their smallest unit all the same."""
-    return f"{Decimal(minor) / 100:.2f} {currency.upper()}"

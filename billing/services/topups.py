@@ -26,8 +26,9 @@ from billing.models import AutoTopUp, Checkout, CheckoutKind, CheckoutStatus, Cu
 from billing.providers import stripe
 from billing.services.checkouts import set_status
 from billing.services.customers import customer_of
-from billing.services.payments import look_up_payment, money, record_payment
+from billing.services.payments import look_up_payment, record_payment
 from credits import units
+from credits.amounts import say_money
 from credits.models import Account, AccountStatus
 from credits.refusals import InvalidField, Refusal
 from credits.services.locks import read_account
@@ -254,7 +255,7 @@ def _tell(checkout: Checkout, row: AutoTopUp) -> None:
     address = account.email or known
     if not address:
         return
-    price = money(checkout.amount_minor, checkout.currency)
+    price = say_money(checkout.amount_minor, checkout.currency)
     text = render_to_string("emails/auto_topup_off.txt", {"account": account, "price": price, "why": row.failure})
     try:
         send_mail("Your automatic top-up is switched off", text, None, [address])

@@ -16,6 +16,7 @@ from django.utils import timezone
 from credits.admin import desk, show
 from credits.admin.desk import Board, Tile
 from credits.admin.unpriced import waiting
+from credits.amounts import say_money
 from credits.models import GrantCategory, Overview, TaskRun
 from credits.plan.state import ZERO
 from credits.services.overview import DAYS, overview
@@ -61,7 +62,7 @@ def outstanding(request: HttpRequest) -> Iterator[Tile]:
         yield Tile(f"{GrantCategory(category).label} {unit}", text, link, f"in {count:,} open lots")
     for currency, minor in figures["paid_for"]:
         link = _list("credits.grant", is_open__exact="1", category__exact="paid")
-        yield Tile("Paid for them", show.money(minor, currency), link, "for what is not spent yet")
+        yield Tile("Paid for them", say_money(minor, currency), link, "for what is not spent yet")
     for unit, amount, count in figures["owed"]:
         text = show.amount(Decimal(amount), unit)
         yield Tile(

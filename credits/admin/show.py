@@ -94,11 +94,6 @@ def link_at(model: type[Model], pk: object, value: datetime) -> SafeString:
     return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), moment_tag(value))
 
 
-def money(minor: int, currency: str) -> str:
-    """Return an amount of money for people: 1,234.50 EUR."""
-    return f"{Decimal(minor) / 100:,.2f} {currency}"
-
-
 def exactly(value: datetime | None) -> str:
     """Return a moment in UTC, to the microsecond."""
     return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S.%f} UTC" if value else EMPTY

@@ -15,6 +15,7 @@ from credits.admin.confirmation import Confirmation, digest
 from credits.admin.forms import TICKET, note
 from credits.admin.previews import Change
 from credits.admin.verbs import Verb
+from credits.amounts import say_money
 from credits.plan import Owner
 from credits.services.once import Once
 from subscriptions import providers, refusals
@@ -174,7 +175,7 @@ def _told(told: Any, currency: str) -> list[Change]:
         Change("Takes effect (UTC)", show.EMPTY, show.moment(told.effective_at)),
     ]
     if told.price_difference is not None:
-        lines.append(Change("Price of a period", show.EMPTY, f"{show.money(told.price_difference, currency)} more"))
+        lines.append(Change("Price of a period", show.EMPTY, f"{say_money(told.price_difference, currency)} more"))
     return lines
 
 

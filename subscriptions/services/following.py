@@ -15,7 +15,16 @@ from subscriptions import refusals, rules
 from subscriptions.following import ZONE, Told, as_paid, follow, lived, was_paid
 from subscriptions.models import Status, Subscription
 from subscriptions.rules import State
-from subscriptions.services.rows import check_unit, had_trial, live_row, lock_settled, locked_row, month_at, put_state, version_row
+from subscriptions.services.rows import (
+    check_unit,
+    had_trial,
+    live_row,
+    lock_settled,
+    locked_row,
+    month_at,
+    put_state,
+    version_row,
+)
 from subscriptions.services.writing import Cause, grant_trial, settle, write
 
 

@@ -262,9 +262,7 @@ def _stored(row: Subscription) -> dict[str, Any]:
     return print_subscription(row, state_of(row))
 
 
-def _act_at(
-    collector: providers.Collector, row: Subscription, service: Any, how: Mapping[str, Any]
-) -> Subscription:
+def _act_at(collector: providers.Collector, row: Subscription, service: Any, how: Mapping[str, Any]) -> Subscription:
     """Do a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do."""
     if service in {subscriptions.upgrade, subscriptions.downgrade}:
         at_once = service is subscriptions.upgrade or how["at_once"]
