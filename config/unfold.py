@@ -128,6 +128,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _page("Payments", "payments", "billing.payment"),
+                    _page("Invoices", "receipt_long", "billing.invoice"),
                     _page("Events", "webhook", "billing.providerevent"),
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),

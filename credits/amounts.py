@@ -31,8 +31,12 @@ def say(amount: Decimal) -> str:
     return f"{amount:f}".rstrip("0").rstrip(".") if amount % 1 else f"{amount:.0f}"
 
 
+def places_of(currency: str) -> int:
+    """Return how many decimal places an amount of a currency has."""
+    return PLACES.get(currency.upper(), 2)
+
+
 def say_money(minor: int, currency: str) -> str:
     """Return an amount of money, in minor units, as text for people: 1,234.50 EUR, 500 JPY."""
-    code = currency.upper()
-    places = PLACES.get(code, 2)
-    return f"{Decimal(minor).scaleb(-places):,.{places}f} {code}"
+    places = places_of(currency)
+    return f"{Decimal(minor).scaleb(-places):,.{places}f} {currency.upper()}"

@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 
+from billing.admin.dashboard import address
 from billing.admin.events import COLOURS as COLOUR_OF_EVENT
-from billing.admin.payments import COLOURS
+from billing.admin.payments import COLOURS, paid_for
 from billing.models import Customer, EventState, Payment, ProviderEvent
 from billing.services.tiers import PROVIDER
 from credits.admin import desk, show
@@ -18,7 +19,6 @@ from subscriptions.models import Subscription
 
 MOST_PAYMENTS = 6
 MOST_EVENTS = 6
-DASHBOARD = "https://dashboard.stripe.com/"
 
 
 def context(request: HttpRequest, account: Account) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def dashboard(customer: Customer | None) -> str:
     """Return where the provider's own pages show a customer."""
     if customer is None:
         return ""
-    return f"{DASHBOARD}{'' if customer.livemode else 'test/'}customers/{customer.provider_id}"
+    return address("customers", customer.provider_id, livemode=customer.livemode)
 
 
 def _payment(row: Payment) -> dict[str, Any]:
@@ -61,18 +61,8 @@ def _payment(row: Payment) -> dict[str, Any]:
         "state": show.badge(*state),
         "paid": say_money(row.amount_minor, row.currency),
         "back": say_money(gone, row.currency) if gone else "",
-        "what": f"Pack {row.checkout.pack_id}"
-        if row.checkout
-        else f"Invoice {row.invoice.number}"
-        if row.invoice
-        else "",
+        "what": paid_for(row),
     }
-
-
-def _what(row: Payment) -> str:
-    if row.checkout is not None:
-        return f"Pack {row.checkout.pack_id}"
-    return f"Invoice {row.invoice.number}" if row.invoice else ""
 
 
 def _event(row: ProviderEvent) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from billing.admin import dashboard
 from billing.admin.refunding import RefundPayment
 from billing.models import Dispute, Payment, Refund
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, OfAccount
 from credits.admin.policies import ReadOnly
+from credits.amounts import say_money
 from credits.models import Account, Transaction
 
 COLOURS = {"succeeded": "success", "processing": "info", "canceled": "default"}
@@ -33,8 +35,8 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ordering = ("-occurred_at", "-id")
     actions_detail = ("refund",)
     fields = (
-        "provider_id", "owner", "paid", "state", "for_what", "back", "refund_list", "dispute_list", "brought",
-        "claimed", "charge_reference", "failure", "receipt_url", "livemode", "occurred_at", "updated_at",
+        "at_provider", "owner", "paid", "state", "for_what", "back", "refund_list", "dispute_list", "brought",
+        "claimed", "charge_reference", "failure", "receipt", "livemode", "occurred_at", "updated_at",
     )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> tuple[str, ...]:
@@ -57,7 +59,15 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Paid")
     def paid(self, row: Payment) -> str:
-        return _money(row.amount_minor, row.currency)
+        return say_money(row.amount_minor, row.currency)
+
+    @admin.display(description="In Stripe's dashboard")
+    def at_provider(self, row: Payment) -> SafeString | str:
+        return dashboard.link(dashboard.address("payments", row.provider_id, livemode=row.livemode), row.provider_id)
+
+    @admin.display(description="Receipt")
+    def receipt(self, row: Payment) -> SafeString | str:
+        return dashboard.link(row.receipt_url, "as the customer has it")
 
     @admin.display(description="Status")
     def state(self, row: Payment) -> SafeString:
@@ -67,14 +77,12 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="For")
     def for_what(self, row: Payment) -> str:
-        if row.checkout is not None:
-            return f"Pack {row.checkout.pack_id}"
-        return f"Invoice {row.invoice.number}" if row.invoice else show.EMPTY
+        return paid_for(row) or show.EMPTY
 
     @admin.display(description="Went back")
     def back(self, row: Payment) -> str:
         gone = row.refunded_minor + row.disputed_minor
-        return _money(gone, row.currency) if gone else show.EMPTY
+        return say_money(gone, row.currency) if gone else show.EMPTY
 
     @admin.display(description="Brought")
     def brought(self, row: Payment) -> SafeString | str:
@@ -91,10 +99,13 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return _lines(row.disputes.all())
 
 
-def _money(minor: int, currency: str) -> str:
-    return f"{minor / 100:,.2f} {currency}"
+def paid_for(row: Payment) -> str:
+    """Return in words what a payment was for."""
+    if row.checkout is not None:
+        return f"Pack {row.checkout.pack_id}"
+    return f"Invoice {row.invoice.number}" if row.invoice else ""
 
 
 def _lines(rows: Iterable[Refund | Dispute]) -> SafeString | str:
-    said = ((_money(row.amount_minor, row.currency), row.status, row.provider_id) for row in rows)
+    said = ((say_money(row.amount_minor, row.currency), row.status, row.provider_id) for row in rows)
     return format_html_join("", "{} {} ({})<br>", said) or show.EMPTY

@@ -15,6 +15,7 @@ from credits.admin import show
 from credits.admin.acts import Act
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.previews import Change
+from credits.amounts import places_of, say_money
 from credits.refusals import InvalidField
 from credits.services.locks import read_account
 
@@ -22,8 +23,8 @@ from credits.services.locks import read_account
 class RefundForm(forms.Form):
     amount = forms.DecimalField(
         required=False,
-        decimal_places=2,
-        max_digits=12,
+        decimal_places=3,
+        max_digits=15,
         widget=UnfoldAdminDecimalFieldWidget(),
         help_text="In the payment's currency. Empty: all that is left.",
     )
@@ -71,14 +72,9 @@ class RefundPayment(Act):
         after = self.row.refunded_minor + minor
         claimed = to_be_gone(self.row, after)
         more = claimed - self.row.claimed
-        money = self.row.currency
+        back = (say_money(amount, self.row.currency) for amount in (self.row.refunded_minor, after, minor))
         return [
-            Change(
-                "Given back",
-                f"{self.row.refunded_minor / 100:,.2f} {money}",
-                f"{after / 100:,.2f} {money}",
-                f"{minor / 100:,.2f} {money}",
-            ),
+            Change("Given back", *back),
             Change(
                 "Credits taken back",
                 show.amount(self.row.claimed, unit),
@@ -104,15 +100,18 @@ class RefundPayment(Act):
 
     def minor(self, data: dict[str, Any]) -> int:
         """Return how much is asked for, in minor units. Raises InvalidField for more than is left."""
-        left = left_to_refund(self.row)
-        asked = int(data["amount"] * 100) if data.get("amount") is not None else left
-        if not 0 < asked <= left:
-            raise InvalidField("amount", f"Between 0.01 and {left / 100:,.2f} {self.row.currency} can be given back.")
-        return asked
+        left, currency = left_to_refund(self.row), self.row.currency
+        if data.get("amount") is None:
+            return left
+        asked = data["amount"].scaleb(places_of(currency))
+        if asked % 1 or not 0 < asked <= left:
+            least, most = say_money(1, currency), say_money(left, currency)
+            raise InvalidField("amount", f"Between {least} and {most} can be given back.")
+        return int(asked)
 
     def record(self, done: Any, data: dict[str, Any]) -> None:
         """Log it with the payment."""
         self.admin.log_change(self.request, self.row, f"{self.said(done, data)} {data['reason']}")
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
-        return f"Refunded {done.amount_minor / 100:,.2f} {self.row.currency}."
+        return f"Refunded {say_money(done.amount_minor, self.row.currency)}."

@@ -34,6 +34,7 @@ LISTS = {
     "subscriptions/planversion/": EVERYBODY,
     "subscriptions/subscription/": EVERYBODY,
     "billing/payment/": EVERYBODY,
+    "billing/invoice/": EVERYBODY,
     "billing/pack/": EVERYBODY,
     "billing/difference/": EVERYBODY,
     "billing/autotopup/": EVERYBODY,

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import Difference, Payment, ProviderEvent
+from billing.models import Difference, Invoice, Payment, ProviderEvent
 from billing.services import reconciliation
 from credits.models import Account
 from tests.billing.till import Till, standing
@@ -31,7 +31,7 @@ def refunded(till: Till, bob: Account) -> Till:
     return till
 
 
-@pytest.mark.parametrize("page", ["payment", "providerevent", "pack", "difference", "autotopup"])
+@pytest.mark.parametrize("page", ["payment", "invoice", "providerevent", "pack", "difference", "autotopup"])
 def test_every_page_opens(desk: Client, refunded: Till, page: str) -> None:
     assert desk.get(f"/admin/billing/{page}/").status_code == 200
     assert desk.get(f"/admin/billing/{page}/?q=pi_x").status_code == 200
@@ -42,6 +42,30 @@ def test_a_payment_tells_what_went_back(desk: Client, refunded: Till) -> None:
 
     assert "1.00 USD" in page
     assert "Pack small" in page
+
+
+def test_an_invoice_tells_what_it_paid_for_and_brought(desk: Client, till: Till, bob: Account) -> None:
+    reference = till.subscribe(bob)
+    till.deliver()
+    row = Invoice.objects.get()
+
+    page = desk.get(f"/admin/billing/invoice/{row.pk}/change/").content.decode()
+
+    assert "29.00 USD" in page
+    assert f"https://dashboard.stripe.com/test/invoices/{row.provider_id}" in page
+    assert f"https://dashboard.stripe.com/test/subscriptions/{reference}" in page
+    assert f"/admin/billing/payment/{Payment.objects.get().pk}/change/" in page
+    assert "the movement" in page
+
+
+def test_a_refund_is_asked_for_in_the_currency_s_own_places(desk: Client, till: Till, bob: Account) -> None:
+    till.buy(bob)
+    till.deliver()
+    row = Payment.objects.get()
+    button = f"/admin/billing/payment/{row.pk}/refund/"
+
+    told = desk.post(button, {"amount": "0.005", "reason": "Half a cent"}).content.decode()
+    assert "Between 0.01 USD and 10.00 USD can be given back." in told
 
 
 def test_replay_really_runs_an_event_again(desk: Client, till: Till, bob: Account) -> None:

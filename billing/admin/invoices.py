@@ -1,0 +1,89 @@
+"""Invoices of subscriptions, as the provider told them last."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from billing.admin import dashboard
+from billing.models import Invoice, Payment
+from billing.services.tiers import movement_of_invoice
+from credits.admin import show
+from credits.admin.lists import Bounded, OfAccount
+from credits.admin.policies import ReadOnly
+from credits.amounts import say_money
+from credits.models import Account, Transaction
+
+COLOURS = {"paid": "success", "open": "warning", "uncollectible": "danger"}
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
+    """Every invoice, newest first."""
+
+    list_display = ("when", "owner", "number", "asked", "state", "period")
+    list_display_links = ("when",)
+    list_select_related = ("account",)
+    list_before_template = "admin/credits/of_account.html"
+    list_filter = (OfAccount, "status")
+    search_fields = ("provider_id__exact", "number__exact", "subscription_reference__exact")
+    search_help_text = "An invoice's id or number, or a subscription's id: in_…, ABC-0001, sub_…"
+    ordering = ("-occurred_at", "-id")
+    fields = (
+        "at_provider", "owner", "number", "asked", "paid", "state", "billing_reason", "subscription", "period",
+        "payment_list", "brought", "hosted", "livemode", "occurred_at", "updated_at",
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request: object, obj: Invoice | None = None) -> tuple[str, ...]:
+        return self.fields
+
+    @admin.display(description="When")
+    def when(self, row: Invoice) -> SafeString | str:
+        return show.moment_tag(row.occurred_at)
+
+    @admin.display(description="Account")
+    def owner(self, row: Invoice) -> SafeString:
+        return show.link(Account, row.account_id, row.account.external_id)
+
+    @admin.display(description="Asked for")
+    def asked(self, row: Invoice) -> str:
+        return say_money(row.amount_minor, row.currency)
+
+    @admin.display(description="Paid")
+    def paid(self, row: Invoice) -> str:
+        return say_money(row.paid_minor, row.currency)
+
+    @admin.display(description="Status")
+    def state(self, row: Invoice) -> SafeString:
+        return show.badge(row.status.capitalize(), COLOURS.get(row.status, "default"))
+
+    @admin.display(description="Pays for")
+    def period(self, row: Invoice) -> str:
+        if row.period_starts_at is None or row.period_ends_at is None:
+            return show.EMPTY
+        return f"{row.period_starts_at:%Y-%m-%d} to {row.period_ends_at:%Y-%m-%d} (UTC)"
+
+    @admin.display(description="In Stripe's dashboard")
+    def at_provider(self, row: Invoice) -> SafeString | str:
+        return dashboard.link(dashboard.address("invoices", row.provider_id, livemode=row.livemode), row.provider_id)
+
+    @admin.display(description="Subscription")
+    def subscription(self, row: Invoice) -> SafeString | str:
+        at = dashboard.address("subscriptions", row.subscription_reference, livemode=row.livemode)
+        return dashboard.link(at, row.subscription_reference)
+
+    @admin.display(description="Payments")
+    def payment_list(self, row: Invoice) -> SafeString | str:
+        links = ((show.link(Payment, each.pk, each.provider_id),) for each in row.payments.all())
+        return format_html_join("", "<div>{}</div>", links) or show.EMPTY
+
+    @admin.display(description="Brought")
+    def brought(self, row: Invoice) -> SafeString | str:
+        movement = movement_of_invoice(row)
+        return show.EMPTY if movement is None else show.link(Transaction, movement, "the movement")
+
+    @admin.display(description="Page")
+    def hosted(self, row: Invoice) -> SafeString | str:
+        return dashboard.link(row.hosted_url, "as the customer has it")
