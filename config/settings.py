@@ -178,8 +178,10 @@ if TEST_CLOCK and not DEVELOPMENT:
     raise ImproperlyConfigured("TEST_CLOCK must be off in production: whoever moves the clock moves what is owed.")
 
 # --- E-mail: statements, and what owners of accounts are told --------------------------------------------------------
-EMAIL_BACKEND = f"django.core.mail.backends.{'console' if DEVELOPMENT else 'smtp'}.EmailBackend"
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+# On a developer's machine letters are printed, unless it has a mail server.
+PRINTED = DEVELOPMENT and not env.text("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'console' if PRINTED else 'smtp'}.EmailBackend"
 EMAIL_PORT = env.whole("EMAIL_PORT", 587 if not DEVELOPMENT else 25, least=1, most=65535)
 EMAIL_HOST_USER = env.secret("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")

@@ -53,9 +53,12 @@ class DifferenceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     actions_list = ("compare",)
     actions_detail = ("repair",)
     fields = (
-        "what", "subject", "about", "ours", "theirs", "state", "first_seen_at", "last_seen_at", "failure",
-        "resolved_at", "resolved_by",
+        "what", "subject", "about", "ours", "theirs", "state", "first_seen", "seen", "failure", "resolved",
+        "resolved_by",
     )  # fmt: skip
+
+    first_seen = show.moment_of("first_seen_at", "First seen")
+    resolved = show.moment_of("resolved_at", "Agree again since")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Difference | None = None) -> tuple[str, ...]:
         return self.fields
@@ -76,9 +79,9 @@ class DifferenceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def state(self, row: Difference) -> SafeString:
         return show.badge("Agree again", "success") if row.resolved_at else show.badge("Open", "danger")
 
-    @admin.display(description="Last seen (UTC)")
-    def seen(self, row: Difference) -> str:
-        return show.moment(row.last_seen_at)
+    @admin.display(description="Last seen")
+    def seen(self, row: Difference) -> SafeString | str:
+        return show.moment_tag(row.last_seen_at)
 
     def has_repair_difference_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("billing.repair_difference")

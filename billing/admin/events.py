@@ -37,7 +37,7 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every event, newest first."""
 
     list_display = ("came", "type", "what_became", "subject", "attempts", "why")
-    list_display_links = ("came",)
+    list_display_links = ("came", "type")
     list_filter = (("state", ChoicesDropdownFilter), "source")
     search_fields = ("event_id", "subject")
     search_help_text = "The exact id of an event, or of a payment, subscription or customer."
@@ -62,9 +62,9 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return queryset, False
         return (queryset.filter(event_id=term) if term.startswith("evt_") else queryset.filter(subject=term)), False
 
-    @admin.display(description="Came (UTC)")
-    def came(self, row: ProviderEvent) -> str:
-        return show.moment(row.received_at)
+    @admin.display(description="Came")
+    def came(self, row: ProviderEvent) -> SafeString | str:
+        return show.moment_tag(row.received_at)
 
     @admin.display(description="State")
     def what_became(self, row: ProviderEvent) -> SafeString:

@@ -26,4 +26,4 @@ def webhooks(request: HttpRequest) -> Iterator[Tile]:
     yield Tile("Differences from Stripe", f"{count:,}", found, "", alarm=bool(count))
 
 
-register(Board("Work waiting", "billing.view_providerevent", webhooks, place=40))
+register(Board("Work waiting", "billing.view_providerevent", webhooks, place=5))

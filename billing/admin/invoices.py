@@ -33,15 +33,14 @@ class InvoiceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ordering = ("-occurred_at", "-id")
     fields = (
         "at_provider", "owner", "number", "asked", "paid", "state", "billing_reason", "subscription", "period",
-        "payment_list", "brought", "hosted", "livemode", "occurred_at", "updated_at",
+        "payment_list", "brought", "hosted", "livemode", "when", "updated",
     )  # fmt: skip
+
+    when = show.moment_of("occurred_at", "When")
+    updated = show.moment_of("updated_at", "Last told of")
 
     def get_readonly_fields(self, request: object, obj: Invoice | None = None) -> tuple[str, ...]:
         return self.fields
-
-    @admin.display(description="When")
-    def when(self, row: Invoice) -> SafeString | str:
-        return show.moment_tag(row.occurred_at)
 
     @admin.display(description="Account")
     def owner(self, row: Invoice) -> SafeString:

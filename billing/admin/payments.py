@@ -36,8 +36,10 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     actions_detail = ("refund",)
     fields = (
         "at_provider", "owner", "paid", "state", "for_what", "back", "refund_list", "dispute_list", "brought",
-        "claimed", "charge_reference", "failure", "receipt", "livemode", "occurred_at", "updated_at",
+        "claimed", "charge_reference", "failure", "receipt", "livemode", "when", "updated",
     )  # fmt: skip
+
+    updated = show.moment_of("updated_at", "Last told of")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> tuple[str, ...]:
         return self.fields
@@ -49,9 +51,9 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return RefundPayment(self, request, object_id).answer()
 
-    @admin.display(description="When (UTC)")
-    def when(self, row: Payment) -> str:
-        return show.moment(row.occurred_at)
+    @admin.display(description="When")
+    def when(self, row: Payment) -> SafeString | str:
+        return show.moment_tag(row.occurred_at)
 
     @admin.display(description="Account")
     def owner(self, row: Payment) -> SafeString:

@@ -43,8 +43,12 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     actions_detail = ("switch",)
     fields = (
         "owner", "below", "buys", "most_per_hour", "most_per_day", "state", "failures", "failure", "waits",
-        "off_at", "off_reason", "bought", "created_at", "updated_at",
+        "off", "off_reason", "bought", "created", "updated",
     )  # fmt: skip
+
+    off = show.moment_of("off_at", "Switched off")
+    created = show.moment_of("created_at", "Set")
+    updated = show.moment_of("updated_at", "Changed")
 
     def get_readonly_fields(self, request: HttpRequest, obj: AutoTopUp | None = None) -> tuple[str, ...]:
         return self.fields
@@ -68,16 +72,16 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return show.badge("Off", "danger" if row.failures else "default")
         return show.badge("Declined", "warning") if row.failures else show.badge("On", "success")
 
-    @admin.display(description="Waits until (UTC)")
-    def waits(self, row: AutoTopUp) -> str:
-        return show.moment(row.next_try_at) if row.next_try_at and row.enabled else show.EMPTY
+    @admin.display(description="Waits until")
+    def waits(self, row: AutoTopUp) -> SafeString | str:
+        return show.moment_tag(row.next_try_at) if row.next_try_at and row.enabled else show.EMPTY
 
     @admin.display(description="Bought")
     def bought(self, row: AutoTopUp) -> SafeString | str:
         rows = Checkout.objects.filter(account_id=row.account_id, automatic=True)[:MOST_SHOWN]
         said = (
             (
-                show.moment(each.created_at),
+                show.moment_tag(each.created_at),
                 say_money(each.amount_minor, each.currency),
                 each.get_status_display(),
                 each.failure,
@@ -120,4 +124,4 @@ def switched_off(request: HttpRequest) -> Iterator[Tile]:
     yield Tile("Auto top-ups switched off", f"{count:,}", address, "", alarm=bool(count))
 
 
-register(Board("Work waiting", "billing.view_autotopup", switched_off, place=45))
+register(Board("Work waiting", "billing.view_autotopup", switched_off, place=8))

@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 
 from billing.admin.account_section import customer_row
-from billing.refusals import NotOurs, ParentUnknown
-from billing.services.resync import resync_account
+from billing.models import Payment
+from billing.refusals import NotOurs, ParentUnknown, PaymentMismatch
+from billing.services.resync import resync_account, undecided_pages
 from credits.admin import desk, show
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.previews import Change
@@ -30,7 +31,12 @@ class Resync(Verb):
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         customer = customer_row(self.account)
-        return [Change("Customer", customer.provider_id if customer else show.EMPTY, "As Stripe says")]
+        payments, told = Payment.objects.filter(account=self.account.pk).count(), "as Stripe says"
+        return [
+            Change("Customer", customer.provider_id if customer else show.EMPTY, told),
+            Change("Payments", f"{payments:,}", told),
+            Change("Pages to pay on, without an end", f"{undecided_pages(self.account.pk).count():,}", told),
+        ]
 
     def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
         """Ask outside of transactions, and apply what is told; once for a confirmation."""
@@ -38,7 +44,7 @@ class Resync(Verb):
         once.check(once.find())
         try:
             asked: str = resync_account(self.account.pk)
-        except (NotOurs, ParentUnknown) as error:
+        except (NotOurs, ParentUnknown, PaymentMismatch) as error:
             raise InvalidField("stripe", str(error)) from error
         applied: str = keep(once=once, act=lambda: asked)
         self.record(applied, data)

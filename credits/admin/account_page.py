@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from credits.admin import account_use, show, timeline
+from credits.admin.desk import Tile
 from credits.admin.refundable import left_to_refund
-from credits.models import Account, AccountStatus, Grant, GrantCategory, Hold, HoldStatus, Transaction
+from credits.models import Account, AccountStatus, Grant, Hold, HoldStatus, Transaction, TransactionKind
 from credits.plan import Sheet
 from credits.services import clock
 from credits.services.locks import read_account
 
 MOST_LOTS = 8
 MOST_HOLDS = 5
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One of the figures at the head of the page."""
-
-    label: str
-    text: str
-    note: str = ""
-    alarm: bool = False
 
 
 def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict[str, Any]:
@@ -56,23 +47,23 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
     }
 
 
-def _figures(account: Account, sheet: Sheet) -> list[Figure]:
+def _figures(account: Account, sheet: Sheet) -> list[Tile]:
     unit = account.unit_id
     expiries = [(lot.expires_at, lot.free) for lot in sheet.lots if lot.expires_at and lot.free]
     next_expiry, going = min(expiries, default=(None, None))
     figures = [
-        Figure("Balance", show.amount(sheet.balance, unit), unit, alarm=sheet.balance < 0),
-        Figure("Available", show.amount(sheet.available, unit), "can be spent or held now", alarm=sheet.available <= 0),
-        Figure("Held", show.amount(sheet.held, unit), "set aside by open holds"),
+        Tile("Balance", show.amount(sheet.balance, unit), note=unit, alarm=sheet.balance < 0),
+        Tile("Available", show.amount(sheet.available, unit), note="to spend or hold now", alarm=sheet.available <= 0),
+        Tile("Held", show.amount(sheet.held, unit), "#holds", "set aside by open holds"),
     ]
     if sheet.overdraft_limit:
         used = max(-sheet.balance, sheet.balance * 0)
         note = f"{show.amount(used, unit)} of it used" if used else "not used"
-        figures.append(Figure("Overdraft limit", show.amount(sheet.overdraft_limit, unit), note, alarm=bool(used)))
+        figures.append(Tile("Overdraft limit", show.amount(sheet.overdraft_limit, unit), note=note, alarm=bool(used)))
     if sheet.debt:
-        figures.append(Figure("Debt", show.amount(sheet.debt, unit), "new credits repay it first", alarm=True))
+        figures.append(Tile("Debt", show.amount(sheet.debt, unit), note="new credits repay it first", alarm=True))
     note = f"{show.amount(going, unit)}, {_in_days(next_expiry)}" if going is not None and next_expiry else ""
-    figures.append(Figure("Next expiry", f"{next_expiry:%Y-%m-%d}" if next_expiry else "None", note))
+    figures.append(Tile("Next expiry", show.day_tag(next_expiry) if next_expiry else "None", "#lots", note))
     return figures
 
 
@@ -81,15 +72,15 @@ def _in_days(moment: datetime) -> str:
     return "within a day" if days < 1 else f"in {days} days" if days > 1 else "in 1 day"
 
 
-def _facts(account: Account) -> list[tuple[str, str]]:
+def _facts(account: Account) -> list[tuple[str, SafeString | str]]:
     threshold = account.low_balance_threshold
-    facts = [
+    facts: list[tuple[str, SafeString | str]] = [
         ("Name", account.name),
         ("E-mail", account.email),
         ("Unit", account.unit_id),
         (f"Why {account.status}", account.status_reason),
-        ("Opened (UTC)", show.moment(account.created_at)),
-        ("Last movement (UTC)", show.moment(account.last_recorded_at)),
+        ("Opened", show.moment_tag(account.created_at)),
+        ("Last movement", show.moment_tag(account.last_recorded_at)),
         ("Warn at balance", show.amount(threshold, account.unit_id) if threshold is not None else ""),
         ("Time zone", account.time_zone),
         ("Movements", f"{account.sequence:,}"),
@@ -101,16 +92,15 @@ def _facts(account: Account) -> list[tuple[str, str]]:
 def _lot(lot: Grant, unit: str) -> dict[str, Any]:
     lapsed = lot.is_open and lot.expires_at is not None and lot.expires_at <= clock.now()
     state = "Empty" if not lot.is_open else "Expired" if lapsed else "Open"
-    spent = int((lot.amount - lot.remaining) * 100 / lot.amount)
     return {
-        "link": show.link(Grant, lot.pk, f"{GrantCategory(lot.category).label} {show.short(lot.pk)}"),
+        "link": show.link(Grant, lot.pk, timeline.lot_name(lot)),
         "source": lot.source,
         "amount": show.amount(lot.amount, unit),
         "remaining": show.amount(lot.remaining, unit),
         "held": show.amount(lot.held, unit) if lot.held else "",
-        "spent": spent,
-        "expires": show.moment(lot.expires_at) if lot.expires_at else "Never",
-        "state": show.badge(state, {"Open": "success", "Expired": "danger"}.get(state, "default")),
+        "expires": show.moment_tag(lot.expires_at) if lot.expires_at else "Never",
+        "open": state == "Open",
+        "state": show.badge(state, "danger" if state == "Expired" else "default"),
     }
 
 
@@ -125,11 +115,11 @@ def _holds(account: Account) -> list[Hold]:
 
 def _hold(hold: Hold, unit: str) -> dict[str, Any]:
     return {
-        "link": show.link(Hold, hold.pk, show.moment(hold.created_at)),
+        "link": show.link_at(Hold, hold.pk, hold.created_at),
         "state": show.badge(hold.get_status_display(), show.COLOUR_OF_HOLD[HoldStatus(hold.status)]),
         "amount": show.amount(hold.amount, unit),
         "captured": show.amount(hold.captured, unit) if hold.captured else "",
-        "expires": show.moment(hold.expires_at),
+        "expires": show.moment_tag(hold.expires_at),
         "what": hold.description or hold.feature,
     }
 
@@ -144,4 +134,5 @@ def _movement(row: Transaction, unit: str, lots: dict[UUID, Grant], *, refundabl
         "balance": show.amount(row.balance_after, unit),
         "told": timeline.told(row, lots, unit),
         "refundable": refundable,
+        "lapsed": f"{-row.amount.normalize():f}" if row.kind == TransactionKind.EXPIRY else "",
     }

@@ -92,9 +92,9 @@ def _quota(count: QuotaCount, sheet: Sheet) -> dict[str, Any]:
         "hard": count.is_hard(sheet.at),
         "source": quota_words.source(count, sheet),
         "allowance": sheet.allowance if count.limit is None and not overridden else "",
-        "until": show.moment(count.override_until) if overridden else "",
+        "until": show.moment_tag(count.override_until) if overridden else "",
         "reason": count.override_reason if overridden else "",
-        "resets": show.moment(count.resets_at),
+        "resets": show.moment_tag(count.resets_at),
         "used_percent": str(share),
         "reserved_percent": str(min(_percent(reserved, limit), 100 - share)),
         "mark": "f-full" if full else "f-near" if near else "",
@@ -111,8 +111,8 @@ def _percent(part: Decimal, limit: Decimal | None) -> int:
 def _window(row: QuotaWindow) -> dict[str, Any]:
     return {
         "name": quota_words.name(QuotaKey(row.feature, row.period, row.measure)),
-        "begins": show.moment(row.window_start),
-        "ends": show.moment(row.window_end),
+        "begins": show.moment_tag(row.window_start),
+        "ends": show.moment_tag(row.window_end),
         "used": show.quantity(row.used),
         "limit": show.quantity(row.limit) if row.limit is not None else "no limit",
         "over": row.limit is not None and row.used > row.limit,
@@ -126,8 +126,8 @@ def _order(order: Allotment, unit: str) -> dict[str, Any]:
         "source": order.source if order.description else "",
         "amount": f"{show.amount(order.amount, unit)} {every}",
         "rolls": "" if order.rollover_cap is None else f"up to {show.amount(order.rollover_cap, unit)} roll over",
-        "next": show.moment(order.next_at) if order.next_at else "Ended",
-        "ends": show.moment(order.ends_at) if order.ends_at else "",
+        "next": show.moment_tag(order.next_at) if order.next_at else "Ended",
+        "ends": show.moment_tag(order.ends_at) if order.ends_at else "",
     }
 
 

@@ -71,9 +71,6 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         "grant",
         "refund",
         {"title": "Quotas", "icon": "speed", "items": ["set_quota", "override_quota", "end_override", "reset_quota"]},
-        "freeze",
-        "unfreeze",
-        "change_details",
     )
 
     def get_search_results(
@@ -113,9 +110,9 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         badge = show.badge(row.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(row.status)])
         return format_html("{} {}", badge, debt)
 
-    @admin.display(description="Opened (UTC)")
-    def opened(self, row: Account) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Opened")
+    def opened(self, row: Account) -> SafeString | str:
+        return show.moment_tag(row.created_at)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -135,21 +132,24 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         offered = account.status in verbs.OPEN
         may_refund = verbs.Refund.allowed(request)
         page = account_page.context(account, request, may_refund=may_refund)
+        headline, sections = desk.cards(request, account)
         return TemplateResponse(
             request,
             "admin/credits/account/page.html",
             {
                 **self.admin_site.each_context(request),
                 **page,
+                "figures": [*page["figures"], *headline],
                 "title": f"{account.external_id} ({account.unit_id})",
                 "opts": self.opts,
                 "account": account,
                 "may_refund": may_refund,
+                "may_grant": offered and verbs.Give.allowed(request),
                 "may_set_quota": offered and quota_verbs.SetQuota.allowed(request),
                 "may_override_quota": offered and quota_verbs.OverrideQuota.allowed(request),
                 "may_reset_quota": offered and quota_verbs.ResetQuota.allowed(request),
                 "actions_detail": [*buttons, *desk.menus(request, account)],
-                "sections": desk.sections(request, account),
+                "sections": sections,
                 **(extra_context or {}),
             },
         )
@@ -202,12 +202,6 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def has_refund_transaction_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return verbs.Refund.allowed(request)
 
-    def has_freeze_account_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return verbs.Freeze.allowed(request)
-
-    def has_change_account_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return verbs.Edit.allowed(request)
-
     def has_change_quota_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return quota_verbs.SetQuota.allowed(request)
 
@@ -228,18 +222,6 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @button("Refund", path="refund", icon="undo", permission="refund_transaction")
     def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return verbs.Refund(self, request, object_id).answer()
-
-    @button("Freeze", path="freeze", icon="ac_unit", permission="freeze_account")
-    def freeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return verbs.Freeze(self, request, object_id).answer()
-
-    @button("Unfreeze", path="unfreeze", icon="sunny", permission="freeze_account")
-    def unfreeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return verbs.Unfreeze(self, request, object_id).answer()
-
-    @button("Edit", path="edit", icon="edit", permission="change_account")
-    def change_details(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return verbs.Edit(self, request, object_id).answer()
 
     @button("Set a quota", path="set-quota", icon="speed", permission="change_quota")
     def set_quota(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -79,9 +79,9 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return show.link(BulkAdjustment, row.bulk_id, str(row.bulk))
         return show.link(Account, row.account_id, row.account.external_id) if row.account else show.EMPTY
 
-    @admin.display(description="Asked (UTC)")
-    def asked_on(self, row: ApprovalRequest) -> str:
-        return show.moment(row.asked_at)
+    @admin.display(description="Asked")
+    def asked_on(self, row: ApprovalRequest) -> SafeString | str:
+        return show.moment_tag(row.asked_at)
 
     @admin.display(description="Status")
     def state(self, row: ApprovalRequest) -> SafeString:
@@ -267,4 +267,4 @@ def tiles(request: HttpRequest) -> Iterator[desk.Tile]:
     yield desk.Tile("Approvals", f"{count:,}", link, "wait for a second person", bool(count))
 
 
-desk.register(desk.Board("Work waiting", "credits.view_approvalrequest", tiles, place=35))
+desk.register(desk.Board("Work waiting", "credits.view_approvalrequest", tiles, place=4))

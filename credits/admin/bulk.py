@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import current_app
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -59,7 +60,9 @@ class UploadForm(ReasonForm):
         help_text="One account a line: external id, amount, and if you like a note. 50 adds fifty, -50 takes fifty.",
         widget=forms.FileInput({"class": "f-drop", "accept": ".csv,text/csv"}),
     )
-    unit = forms.ModelChoiceField(Unit.objects.all(), empty_label=None, widget=UnfoldAdminSelectWidget)
+    unit = forms.ModelChoiceField(
+        Unit.objects.all(), empty_label=None, initial=settings.DEFAULT_UNIT, widget=UnfoldAdminSelectWidget
+    )
     field_order = ("file", "unit", "reason", "note", "ticket")
 
     def clean_file(self) -> list[services.Asked]:
@@ -103,9 +106,9 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def state(self, row: BulkAdjustment) -> SafeString:
         return show.badge(row.get_status_display(), COLOURS[BulkStatus(row.status)])
 
-    @admin.display(description="Made (UTC)")
-    def made(self, row: BulkAdjustment) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Made")
+    def made(self, row: BulkAdjustment) -> SafeString | str:
+        return show.moment_tag(row.created_at)
 
     def get_urls(self) -> list[Any]:
         """Add the upload, the report, and the three buttons."""

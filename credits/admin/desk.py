@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A card on the account's page. ``context`` returns what its template prints, by a bounded number of queries."""
+    """A card on the account's page. ``context`` returns what its template prints, by a bounded number of queries.
+
+    Under ``headline`` it may return figures for the head of the page.
+    """
 
     name: str
     permission: str
@@ -41,13 +44,14 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something that was found. ``exact`` where the words searched for are its own id."""
+    """Something that was found. ``exact`` where it is called just so; ``reference`` where it only refers to that."""
 
     kind: str
     title: str
     link: str
     note: str = ""
     exact: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,9 @@ class Tile:
     """A figure of the front page, and the list that it counts."""
 
     label: str
-    text: str
+    text: SafeString | str
     link: str = ""
-    note: str = ""
+    note: SafeString | str = ""
     alarm: bool = False
 
 
@@ -119,13 +123,16 @@ def boards(request: HttpRequest) -> list[dict[str, Any]]:
     return [{"title": title, "tiles": tiles} for title, tiles in rows.items() if tiles]
 
 
-def sections(request: HttpRequest, account: Account) -> list[SafeString]:
-    """Return the cards that the user may see on an account's page, in their places."""
+def cards(request: HttpRequest, account: Account) -> tuple[list[Tile], list[tuple[str, SafeString]]]:
+    """Return what the user may see on an account's page: figures for its head, and the cards, each with its name."""
     shown = sorted((each for each in _sections if request.user.has_perm(each.permission)), key=lambda one: one.place)
-    return [
-        render_to_string(each.template, {"account": account, **each.context(request, account)}, request)
-        for each in shown
-    ]
+    tiles: list[Tile] = []
+    rendered = []
+    for each in shown:
+        told = each.context(request, account)
+        tiles += told.get("headline", ())
+        rendered.append((each.name, render_to_string(each.template, {"account": account, **told}, request)))
+    return tiles, rendered
 
 
 def menus(request: HttpRequest, account: Account) -> list[dict[str, Any]]:

@@ -27,9 +27,10 @@ def page(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     term = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
     hits = found(request, term) if term else []
-    exact = {hit.link for hit in hits if hit.exact}
-    if len(exact) == 1:
-        return HttpResponseRedirect(exact.pop())
+    exact = [hit for hit in hits if hit.exact]
+    for links in ({hit.link for hit in exact if not hit.reference}, {hit.link for hit in exact}):
+        if len(links) == 1:
+            return HttpResponseRedirect(links.pop())
     if len(hits) == 1:
         return HttpResponseRedirect(hits[0].link)
     groups: dict[str, list[Hit]] = {}
@@ -78,7 +79,8 @@ def _movements(term: str) -> Iterator[Hit]:
     for row in rows.values():
         reference = f"{row.reference_type} {row.reference_id}".strip()
         note = " · ".join(filter(None, (row.account.external_id, show.moment(row.recorded_at), reference)))
-        yield Hit("Movements", f"{row} {row.account.unit_id}", show.page_of(Transaction, row.pk), note, exact=True)
+        link = show.page_of(Transaction, row.pk)
+        yield Hit("Movements", f"{row} {row.account.unit_id}", link, note, exact=True, reference=row.pk != pk)
 
 
 def _holds(term: str) -> Iterator[Hit]:

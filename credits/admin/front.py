@@ -13,8 +13,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from credits.admin import desk, show
+from credits.admin import desk, runs, show
 from credits.admin.desk import Board, Tile
+from credits.admin.transactions import FAMILIES
 from credits.admin.unpriced import waiting
 from credits.amounts import say_money
 from credits.models import GrantCategory, Overview, TaskRun
@@ -22,8 +23,8 @@ from credits.plan.state import ZERO
 from credits.services.overview import DAYS, overview
 
 HEIGHT = 60
-MOVED = ("Sold", "Spent", "Granted", "Expired")
-KINDS = ("topup", "usage", "plan", "expiry")
+# Something of the clock's runs every minute.
+QUIET = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     """Add to unfold's index page what ours prints."""
     sees = request.user.has_perm("credits.view_account")
     row = overview() if sees else None
-    page |= {"boards": desk.boards(request), "sees": sees}
+    page |= {"boards": desk.boards(request), "sees": sees, "jobs": list(_jobs(request))}
     if row is not None:
         page |= {"taken_at": show.moment_tag(row.taken_at), "charts": list(_charts(row))}
     return page
@@ -75,10 +76,12 @@ def moved(request: HttpRequest) -> Iterator[Tile]:
     figures, today = overview().figures["moved"], timezone.now().date()
     for unit in sorted({row[1] for row in figures}):
         rows = [row for row in figures if row[1] == unit]
-        for index, name in enumerate(MOVED, 2):
+        for index, (family, (name, _)) in enumerate(FAMILIES.items(), 2):
             month = sum((Decimal(row[index]) for row in rows), ZERO)
             now = sum((Decimal(row[index]) for row in rows if row[0] == str(today)), ZERO)
-            link = _list("credits.transaction", kind__exact=KINDS[index - 2], recorded_at_from=str(today))
+            link = _list(
+                "credits.transaction", family=family, account__unit__code__exact=unit, recorded_at_from=str(today)
+            )
             note = f"{show.amount(month, unit)} in {DAYS} days"
             yield Tile(f"{name} today, {unit}", show.amount(now, unit), link, note)
 
@@ -98,13 +101,28 @@ def clock(request: HttpRequest) -> Iterator[Tile]:
     else:
         text = "Failed" if audit.error else f"{audit.done:,} offenders" if audit.done else "Clean"
         link, bad = show.page_of(TaskRun, audit.pk), bool(audit.error or audit.done)
-        yield Tile("Audit of the books", text, link, f"{show.moment(audit.started_at)} UTC", bad)
+        yield Tile("Audit of the books", text, link, show.moment_tag(audit.started_at), bad)
     last = TaskRun.objects.order_by("-started_at", "-id").first()
+    link, quiet = _list("credits.taskrun"), last is None or last.started_at < timezone.now() - QUIET
     note = last.job.replace("_", " ") if last else "is beat running?"
-    yield Tile("Clock ran last", show.moment(last.started_at) if last else "Never", _list("credits.taskrun"), note)
+    yield Tile("Clock ran last", show.moment_tag(last.started_at) if last else "Never", link, note, quiet)
     failed = TaskRun.objects.filter(started_at__gte=timezone.now() - timedelta(days=1)).exclude(error="")
     count = failed.order_by()[:1000].count()
     yield Tile("Failed runs in a day", f"{count:,}", _list("credits.taskrun", runs="failed"), "", bool(count))
+
+
+def _jobs(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """Tell the last run of each of the clock's jobs, for those who may see them."""
+    if not request.user.has_perm("credits.view_taskrun"):
+        return
+    for run in TaskRun.objects.order_by("job", "-started_at", "-id").distinct("job"):
+        yield {
+            "link": show.link(TaskRun, run.pk, run.job.replace("_", " ").capitalize()),
+            "started": show.moment_tag(run.started_at),
+            "state": runs.state_of(run),
+            "did": f"{run.done:,}" if run.finished_at else show.EMPTY,
+            "said": run.error or run.detail,
+        }
 
 
 def _charts(row: Overview) -> Iterator[dict[str, Any]]:
@@ -129,6 +147,6 @@ def _charts(row: Overview) -> Iterator[dict[str, Any]]:
 desk.register(
     Board("Outstanding credits", "credits.view_grant", outstanding, place=10),
     Board("Moved", "credits.view_transaction", moved, place=20),
-    Board("Work waiting", "credits.view_unpricedusage", unpriced, place=40),
+    Board("Work waiting", "credits.view_unpricedusage", unpriced, place=7),
     Board("Clock and books", "credits.view_taskrun", clock, place=60),
 )

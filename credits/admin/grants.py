@@ -78,9 +78,9 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def in_holds(self, row: Grant) -> SafeString:
         return show.figure(row.held, row.account.unit_id)
 
-    @admin.display(description="Expires (UTC)")
-    def expires(self, row: Grant) -> str:
-        return show.moment(row.expires_at) if row.expires_at else "Never"
+    @admin.display(description="Expires")
+    def expires(self, row: Grant) -> SafeString | str:
+        return show.moment_tag(row.expires_at) if row.expires_at else "Never"
 
     @admin.display(description="State")
     def state(self, row: Grant) -> SafeString:
@@ -91,7 +91,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Paid for it")
     def paid(self, row: Grant) -> str:
-        return f"{row.paid_minor:,} {row.paid_currency} (minor units)" if row.paid_minor else "Nothing"
+        return show.money(row.paid_minor, row.paid_currency) if row.paid_minor else "Nothing"
 
     @admin.display(description="Opened by")
     def opened_by(self, row: Grant) -> SafeString | str:
@@ -102,6 +102,6 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def from_lot(self, row: Grant) -> SafeString | str:
         return show.link(Grant, row.origin_id, str(row.origin_id)) if row.origin_id else show.EMPTY
 
-    @admin.display(description="Came in on (UTC)")
-    def created(self, row: Grant) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Came in on")
+    def created(self, row: Grant) -> SafeString | str:
+        return show.moment_tag(row.created_at)

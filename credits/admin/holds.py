@@ -55,9 +55,9 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         pk = as_uuid(search_term)
         return (queryset.filter(pk=pk) if pk else queryset.none()), False
 
-    @admin.display(description="Made (UTC)")
-    def made(self, row: Hold) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Made")
+    def made(self, row: Hold) -> SafeString | str:
+        return show.moment_tag(row.created_at)
 
     @admin.display(description="Account")
     def owner(self, row: Hold) -> SafeString:
@@ -83,13 +83,13 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def if_abandoned(self, row: Hold) -> str:
         return show.amount(row.abandonment_charge, row.account.unit_id)
 
-    @admin.display(description="Times out (UTC)")
-    def expires(self, row: Hold) -> str:
-        return show.moment(row.expires_at)
+    @admin.display(description="Times out")
+    def expires(self, row: Hold) -> SafeString | str:
+        return show.moment_tag(row.expires_at)
 
-    @admin.display(description="Ended (UTC)")
-    def closed(self, row: Hold) -> str:
-        return show.moment(row.closed_at)
+    @admin.display(description="Ended")
+    def closed(self, row: Hold) -> SafeString | str:
+        return show.moment_tag(row.closed_at)
 
     @admin.display(description="What for")
     def said(self, row: Hold) -> SafeString:

@@ -93,21 +93,21 @@ class ApiKeyAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def limit(self, row: ApiKey) -> str:
         return f"{row.rate_limit:,}" if row.rate_limit else "The setting's"
 
-    @admin.display(description="Expires (UTC)")
-    def expires(self, row: ApiKey) -> str:
-        return show.moment(row.expires_at) if row.expires_at else "Never"
+    @admin.display(description="Expires")
+    def expires(self, row: ApiKey) -> SafeString | str:
+        return show.moment_tag(row.expires_at) if row.expires_at else "Never"
 
-    @admin.display(description="Last used (UTC)")
-    def used(self, row: ApiKey) -> str:
-        return show.moment(row.last_used_at) if row.last_used_at else "Never"
+    @admin.display(description="Last used")
+    def used(self, row: ApiKey) -> SafeString | str:
+        return show.moment_tag(row.last_used_at) if row.last_used_at else "Never"
 
-    @admin.display(description="Made (UTC)")
-    def made(self, row: ApiKey) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Made")
+    def made(self, row: ApiKey) -> SafeString | str:
+        return show.moment_tag(row.created_at)
 
-    @admin.display(description="Revoked (UTC)")
-    def revoked(self, row: ApiKey) -> str:
-        return show.moment(row.revoked_at)
+    @admin.display(description="Revoked")
+    def revoked(self, row: ApiKey) -> SafeString | str:
+        return show.moment_tag(row.revoked_at)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -13,7 +13,7 @@ from credits import plan
 from credits.admin import desk, show
 from credits.admin.forms import TICKET, AmountField, ReasonForm, note
 from credits.admin.previews import Change
-from credits.admin.verbs import Verb
+from credits.admin.verbs import Edit, Freeze, Unfreeze, Verb
 from credits.models import Hold, HoldStatus
 from credits.models.accounts import account_id
 from credits.plan import Reservation, Sheet
@@ -149,4 +149,7 @@ desk.register(
     desk.Button(ReleaseHold, "lock_open", "More"),
     desk.Button(ExtendHold, "more_time", "More"),
     desk.Button(Transfer, "sync_alt", "More"),
+    desk.Button(Freeze, "ac_unit", "More"),
+    desk.Button(Unfreeze, "sunny", "More"),
+    desk.Button(Edit, "edit", "More"),
 )

@@ -115,17 +115,17 @@ class PriceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         withdrawn = row.scheme == PriceScheme.WITHDRAWN
         return show.badge("Withdrawn", "warning") if withdrawn else show.badge("In force", "success")
 
-    @admin.display(description="From (UTC)")
-    def since(self, row: Price) -> str:
-        return show.moment(row.effective_at)
+    @admin.display(description="From")
+    def since(self, row: Price) -> SafeString | str:
+        return show.moment_tag(row.effective_at)
 
-    @admin.display(description="Until (UTC)")
-    def ends(self, row: Price) -> str:
-        return show.moment(row.until)  # type: ignore[attr-defined]  # annotated above
+    @admin.display(description="Until")
+    def ends(self, row: Price) -> SafeString | str:
+        return show.moment_tag(row.until)  # type: ignore[attr-defined]  # annotated above
 
-    @admin.display(description="Added (UTC)")
-    def made(self, row: Price) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Added")
+    def made(self, row: Price) -> SafeString | str:
+        return show.moment_tag(row.created_at)
 
     def has_new_price_permission(self, request: HttpRequest) -> bool:
         return NewPrice.allowed(request)

@@ -45,6 +45,17 @@ class Which(DropdownFilter):  # type: ignore[misc]
         return queryset.filter(pk__in=last.values("pk"))
 
 
+def state_of(row: TaskRun) -> SafeString:
+    """Return what became of a run, as a label."""
+    if row.error:
+        return show.badge("Failed", "danger")
+    if row.finished_at:
+        return show.badge("Done", "success")
+    return (
+        show.badge("Running", "info") if row.started_at > timezone.now() - LONGEST else show.badge("Cut off", "warning")
+    )
+
+
 @admin.register(TaskRun)
 class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every run of thirty days, newest first. The list opens with the last run of each job."""
@@ -73,9 +84,9 @@ class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def which(self, row: TaskRun) -> str:
         return row.job.replace("_", " ").capitalize()
 
-    @admin.display(description="Started (UTC)")
-    def started(self, row: TaskRun) -> str:
-        return show.moment(row.started_at)
+    @admin.display(description="Started")
+    def started(self, row: TaskRun) -> SafeString | str:
+        return show.moment_tag(row.started_at)
 
     @admin.display(description="Started")
     def started_exactly(self, row: TaskRun) -> str:
@@ -95,15 +106,7 @@ class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="State")
     def state(self, row: TaskRun) -> SafeString:
-        if row.error:
-            return show.badge("Failed", "danger")
-        if row.finished_at:
-            return show.badge("Done", "success")
-        return (
-            show.badge("Running", "info")
-            if row.started_at > timezone.now() - LONGEST
-            else show.badge("Cut off", "warning")
-        )
+        return state_of(row)
 
     @admin.display(description="Worth knowing")
     def said(self, row: TaskRun) -> SafeString:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.contrib import admin
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -87,6 +88,22 @@ def moment_tag(value: datetime | None) -> SafeString | str:
     if value is None:
         return EMPTY
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', value.isoformat(), moment(value), moment(value))
+
+
+def day_tag(value: datetime) -> SafeString:
+    """Return a moment as its day in the reader's own zone, with the moment in UTC on hover."""
+    day = f"{timezone.localtime(value):%Y-%m-%d}"
+    return format_html('<time datetime="{}" data-day title="{} UTC">{}</time>', value.isoformat(), moment(value), day)
+
+
+def moment_of(field: str, label: str) -> Callable[[Any, Any], SafeString | str]:
+    """Return a column or field of an admin that tells a moment of a row."""
+
+    @admin.display(description=label)
+    def told(_page: Any, row: Any) -> SafeString | str:
+        return moment_tag(getattr(row, field))
+
+    return told
 
 
 def link_at(model: type[Model], pk: object, value: datetime) -> SafeString:

@@ -76,9 +76,9 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def get_readonly_fields(self, request: HttpRequest, obj: StaffAct | None = None) -> list[str]:
         return [name for _, page in self.fieldsets for name in page["fields"]]
 
-    @admin.display(description="When (UTC)")
-    def when(self, row: StaffAct) -> str:
-        return show.moment(row.at)
+    @admin.display(description="When")
+    def when(self, row: StaffAct) -> SafeString | str:
+        return show.moment_tag(row.at)
 
     @admin.display(description="When")
     def exactly(self, row: StaffAct) -> str:
@@ -114,4 +114,4 @@ def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     return {"acts": acts, "may_list": request.user.has_perm("credits.view_staffact")}
 
 
-desk.register(desk.Section("acts", "credits.view_account", "admin/credits/account/acts.html", context, place=90))
+desk.register(desk.Section("staff", "credits.view_account", "admin/credits/account/acts.html", context, place=90))

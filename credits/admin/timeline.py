@@ -28,7 +28,7 @@ ROWS = 25
 LOOKED_AT = 20_000
 FOR = {
     TransactionKind.TOPUP: "bought",
-    TransactionKind.PLAN: "from the plan",
+    TransactionKind.PLAN: "by",
     TransactionKind.TRIAL: "of a trial",
     TransactionKind.PROMOTION: "given",
     TransactionKind.ORDER: "from an order",
@@ -152,6 +152,8 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
 
 
 def _what(row: Transaction) -> str:
+    if row.kind == TransactionKind.PLAN:
+        return row.description or "the plan"
     words = f"({row.description})" if row.description else ""
     if row.usage:
         return f"{show.used(row.usage, row.feature)} {words}".strip()

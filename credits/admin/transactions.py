@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 
 from credits.admin import show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
@@ -21,6 +21,29 @@ from credits.models import Account, Grant, Hold, Price, Transaction
 from credits.services.history import draws_of
 
 Page = tuple[str | None, dict[str, Any]]
+
+
+# What the front page sums up under a name.
+FAMILIES = {
+    "sold": ("Sold", ("topup", "order")),
+    "spent": ("Spent", ("usage", "capture")),
+    "granted": ("Granted", ("plan", "trial", "promotion")),
+    "expired": ("Expired", ("expiry",)),
+}
+
+
+class Family(DropdownFilter):  # type: ignore[misc]
+    """Several kinds at once, as the front page counts them."""
+
+    title = "family"
+    parameter_name = "family"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, label) for name, (label, _) in FAMILIES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Transaction]) -> QuerySet[Transaction]:
+        _, kinds = FAMILIES.get(self.value() or "", ("", ()))
+        return queryset.filter(kind__in=kinds) if kinds else queryset
 
 
 @admin.register(Transaction)
@@ -33,6 +56,7 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_before_template = "admin/credits/of_account.html"
     list_filter = (
         OfAccount,
+        Family,
         ("kind", ChoicesDropdownFilter),
         ("counterparty", ChoicesDropdownFilter),
         ("account__unit", RelatedDropdownFilter),
@@ -88,9 +112,9 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         return Transaction.objects.select_related("account")
 
-    @admin.display(description="Recorded (UTC)")
-    def recorded(self, row: Transaction) -> str:
-        return show.moment(row.recorded_at)
+    @admin.display(description="Recorded")
+    def recorded(self, row: Transaction) -> SafeString | str:
+        return show.moment_tag(row.recorded_at)
 
     @admin.display(description="Account")
     def owner(self, row: Transaction) -> SafeString:

@@ -88,9 +88,9 @@ class UnpricedUsageAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         status = UnpricedStatus(row.status)
         return show.badge(status.label, COLOUR[status])
 
-    @admin.display(description="Used (UTC)")
-    def made(self, row: UnpricedUsage) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Used")
+    def made(self, row: UnpricedUsage) -> SafeString | str:
+        return show.moment_tag(row.created_at)
 
     @admin.display(description="What for")
     def said(self, row: UnpricedUsage) -> str:
@@ -111,9 +111,9 @@ class UnpricedUsageAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         amount = show.amount(row.correction.amount, row.account.unit_id, signed=True)
         return show.link(Transaction, row.correction.pk, f"{amount} {row.account.unit_id}")
 
-    @admin.display(description="Closed (UTC)")
-    def closed_at_exactly(self, row: UnpricedUsage) -> str:
-        return show.moment(row.closed_at)
+    @admin.display(description="Closed")
+    def closed_at_exactly(self, row: UnpricedUsage) -> SafeString | str:
+        return show.moment_tag(row.closed_at)
 
     def has_rate_unpricedusage_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return Rate.allowed(request)

@@ -199,6 +199,9 @@ class Give(Verb):
     does = "Gives promotional credits as a lot of its own, which may expire. Debt is repaid from it first."
     form_class = GrantForm
 
+    def form(self, data: Any = None) -> forms.Form:
+        return GrantForm(data, initial={"amount": self.request.GET.get("amount", "")})
+
     def terms(self, data: dict[str, Any]) -> LotTerms:
         """Return the terms of the lot."""
         return LotTerms(category=GrantCategory.PROMOTIONAL, expires_at=data["expires_at"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from credits.admin import desk, show
 from credits.models import Account
@@ -20,9 +21,20 @@ def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     changes = SubscriptionChange.objects.filter(subscription=latest).order_by("-id")[:MOST_STEPS]
     steps = list(changes.select_related("to_version", "subscription__plan_version__plan", "subscription__next_version"))
     return {
+        "headline": [_headline(steps[0].subscription if steps else None)],
         "current": _current(steps[0].subscription) if steps else None,
         "steps": [_step(each) for each in steps],
     }
+
+
+def _headline(row: Subscription | None) -> desk.Tile:
+    if row is None or row.status == Status.CANCELED:
+        return desk.Tile("Plan", "None", "#subscription", "the default plan holds")
+    state = row.get_status_display().lower()
+    then = "ends" if row.cancel_at_period_end else "changes" if row.next_version_id else "renews"
+    note = format_html("{}, {} {}", state, then, show.day_tag(row.current_period_end))
+    alarm = row.status in {Status.PAST_DUE, Status.PAUSED}
+    return desk.Tile("Plan", row.plan_version.plan.name, "#subscription", note, alarm)
 
 
 def _current(row: Subscription) -> dict[str, Any]:
@@ -51,5 +63,5 @@ def _step(each: SubscriptionChange) -> dict[str, Any]:
 desk.register(
     desk.Section(
         "subscription", "subscriptions.view_subscription", "admin/subscriptions/of_account.html", context, place=10
-    )
+    ),
 )

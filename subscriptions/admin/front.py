@@ -29,8 +29,9 @@ def subscribed(request: HttpRequest) -> Iterator[Tile]:
     due = live.filter(status=Status.PAST_DUE).count()
     yield Tile("Past due", f"{due:,}", f"{address}?status__exact={Status.PAST_DUE}", "not paid", alarm=bool(due))
     since = timezone.now() - timedelta(days=DAYS)
+    link = f"{address}?status__exact={Status.CANCELED}&ended_at_from={since:%Y-%m-%d}"
     gone = Subscription.objects.filter(status=Status.CANCELED, ended_at__gte=since).count()
-    yield Tile(f"Ended in {DAYS} days", f"{gone:,}", f"{address}?status__exact={Status.CANCELED}")
+    yield Tile(f"Ended in {DAYS} days", f"{gone:,}", link, "churned")
 
 
 register(Board("Subscriptions", "subscriptions.view_subscription", subscribed, place=30))

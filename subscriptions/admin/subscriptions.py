@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from credits.admin import show
-from credits.admin.lists import Bounded, OfAccount, as_uuid
+from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.models import Account
 from subscriptions.models import Status, Subscription, SubscriptionChange
@@ -33,14 +33,19 @@ class SubscriptionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_display_links = ("begun",)
     list_select_related = ("account", "plan_version", "next_version")
     list_before_template = "admin/credits/of_account.html"
-    list_filter = (OfAccount, ("status", ChoicesDropdownFilter), "plan_version__plan")
+    list_filter = (OfAccount, ("status", ChoicesDropdownFilter), "plan_version__plan", ("ended_at", Days))
     search_fields = ("id",)
     search_help_text = "The exact id of a subscription."
     ordering = ("-id",)
     fields = (
-        "owner", "plan", "state", "period_begins", "period_ends", "what_next", "trial_ends_at", "grace_ends_at",
-        "paused_at", "ended_at", "provider", "provider_reference", "time_zone", "steps", "id",
+        "owner", "plan", "state", "period_begins", "period_ends", "what_next", "trial_ends", "grace_ends", "paused",
+        "ended", "provider", "provider_reference", "time_zone", "steps", "id",
     )  # fmt: skip
+
+    trial_ends = show.moment_of("trial_ends_at", "Trial ends")
+    grace_ends = show.moment_of("grace_ends_at", "Grace ends")
+    paused = show.moment_of("paused_at", "Paused")
+    ended = show.moment_of("ended_at", "Ended")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
         return self.fields
@@ -56,9 +61,9 @@ class SubscriptionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         pk = as_uuid(search_term)
         return (queryset.filter(pk=pk) if pk else queryset.none()), False
 
-    @admin.display(description="Begun (UTC)")
-    def begun(self, row: Subscription) -> str:
-        return show.moment(row.created_at)
+    @admin.display(description="Begun")
+    def begun(self, row: Subscription) -> SafeString | str:
+        return show.moment_tag(row.created_at)
 
     @admin.display(description="Account")
     def owner(self, row: Subscription) -> SafeString:
@@ -72,13 +77,13 @@ class SubscriptionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def state(self, row: Subscription) -> SafeString:
         return show.badge(row.get_status_display(), COLOURS[Status(row.status)])
 
-    @admin.display(description="Period began (UTC)")
-    def period_begins(self, row: Subscription) -> str:
-        return show.moment(row.current_period_start)
+    @admin.display(description="Period began")
+    def period_begins(self, row: Subscription) -> SafeString | str:
+        return show.moment_tag(row.current_period_start)
 
-    @admin.display(description="Period ends (UTC)")
-    def period_ends(self, row: Subscription) -> str:
-        return show.moment(row.current_period_end)
+    @admin.display(description="Period ends")
+    def period_ends(self, row: Subscription) -> SafeString | str:
+        return show.moment_tag(row.current_period_end)
 
     @admin.display(description="What comes next")
     def what_next(self, row: Subscription) -> str:
@@ -91,7 +96,7 @@ class SubscriptionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         changes = SubscriptionChange.objects.filter(subscription=row).select_related("to_version")[:100]
         lines = [
             (
-                show.moment(each.at),
+                show.moment_tag(each.at),
                 each.get_verb_display(),
                 each.to_version,
                 each.get_to_status_display(),

@@ -7,17 +7,35 @@
     if (!command && !slash) return;
     event.preventDefault();
     event.stopPropagation();
-    const box = document.querySelector(".f-search");
-    if (box) box.focus();
+    const boxes = [...document.querySelectorAll("#main .f-search, .f-search")].filter((each) => each.offsetParent);
+    if (boxes.length) boxes[0].select();
     else window.location.assign("/admin/find/");
   }, true);
 
   const two = (number) => String(number).padStart(2, "0");
   const tell = () => {
+    // Icons are words of a font: what reads a page aloud is to leave them out.
+    for (const icon of document.querySelectorAll(".material-symbols-outlined")) icon.setAttribute("aria-hidden", "true");
     for (const element of document.querySelectorAll("time[datetime]")) {
       const at = new Date(element.getAttribute("datetime"));
       if (Number.isNaN(at.getTime())) continue;
-      element.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+      const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+      element.textContent = "day" in element.dataset ? day : `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+    }
+    // Heads of menus are links that lead nowhere: let a keyboard reach and open them.
+    for (const head of document.querySelectorAll("#main li > a:not([href])")) {
+      head.tabIndex = 0;
+      head.setAttribute("role", "button");
+      head.setAttribute("aria-haspopup", "menu");
+      head.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        head.click();
+        window.setTimeout(() => {
+          const open = [...document.querySelectorAll("body > nav")].find((menu) => menu.offsetHeight);
+          if (open) open.querySelector("a").focus();
+        }, 50);
+      });
     }
     for (const zone of document.querySelectorAll("[data-drop]")) {
       const input = zone.querySelector("input[type=file]");
