@@ -128,7 +128,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _page("Payments", "payments", "billing.payment"),
-                    _page("Events", "webhook", "billing.providerevent"),
+                    _page("Webhook inbox", "webhook", "billing.providerevent"),
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),
                     _page("Packs", "redeem", "billing.pack"),

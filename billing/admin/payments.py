@@ -33,8 +33,8 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ordering = ("-occurred_at", "-id")
     actions_detail = ("refund",)
     fields = (
-        "provider_id", "owner", "paid", "state", "for_what", "back", "refund_list", "dispute_list", "brought",
-        "claimed", "charge_reference", "failure", "receipt_url", "livemode", "when", "updated",
+        "owner", "paid", "state", "for_what", "brought", "back", "refund_list", "dispute_list", "taken_back",
+        "provider_id", "charge_reference", "failure", "receipt_url", "livemode", "when", "updated",
     )  # fmt: skip
 
     updated = show.moment_of("updated_at", "Last told of")
@@ -82,7 +82,12 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def brought(self, row: Payment) -> SafeString | str:
         if row.movement_id is None:
             return show.EMPTY
-        return show.link(Transaction, row.movement_id, "the movement")
+        movement = row.movement
+        return show.link(Transaction, row.movement_id, str(movement)) if movement else show.EMPTY
+
+    @admin.display(description="Credits taken back")
+    def taken_back(self, row: Payment) -> str:
+        return show.amount(row.claimed, row.account.unit_id)
 
     @admin.display(description="Refunds")
     def refund_list(self, row: Payment) -> SafeString | str:
@@ -98,5 +103,5 @@ def _money(minor: int, currency: str) -> str:
 
 
 def _lines(rows: Iterable[Refund | Dispute]) -> SafeString | str:
-    said = ((_money(row.amount_minor, row.currency), row.status, row.provider_id) for row in rows)
-    return format_html_join("", "{} {} ({})<br>", said) or show.EMPTY
+    said = ((_money(row.amount_minor, row.currency), row.status.replace("_", " "), row.provider_id) for row in rows)
+    return format_html_join("", "{}, {} ({})<br>", said) or show.EMPTY
