@@ -53,7 +53,7 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     actions_detail = ("replay",)
     fields = (
         "type", "what_became", "worth", "error", "subject", "old", "attempts", "event_id", "happened", "came",
-        "next_try", "done", "source", "livemode", "as_it_came",
+        "next_try", "done", "source", "mode", "as_it_came",
     )  # fmt: skip
     happened = show.moment_of("created_at", "Happened")
     next_try = show.moment_of("next_try_at", "Next try")
@@ -80,6 +80,10 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="State")
     def what_became(self, row: ProviderEvent) -> SafeString:
         return show.badge(row.get_state_display(), COLOURS[EventState(row.state)])
+
+    @admin.display(description="Mode")
+    def mode(self, row: ProviderEvent) -> str:
+        return "Live" if row.livemode else "Test"
 
     @admin.display(description="Age")
     def old(self, row: ProviderEvent) -> str:

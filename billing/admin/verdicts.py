@@ -41,7 +41,9 @@ def overtaken_by(row: ProviderEvent) -> ProviderEvent | None:
 def age(row: ProviderEvent) -> str:
     """Return how long it took, or for how long it has waited."""
     taken = (row.done_at or timezone.now()) - row.received_at
-    return f"took {_said(taken)}" if row.done_at else f"waits for {_said(taken)}"
+    if not row.done_at:
+        return f"waits for {_said(taken)}"
+    return f"{'given up after' if row.state == EventState.FAILED else 'took'} {_said(taken)}"
 
 
 def _said(span: timedelta) -> str:

@@ -80,7 +80,7 @@ class TestTheVerdict:
         page = page_of(lead, ProviderEvent.objects.get(type="payment_intent.succeeded"))
 
         assert "a replay does what it was to do" in page
-        assert "took" in page
+        assert "given up after" in page
 
     def test_of_one_that_was_overtaken_is_that_it_is_stale(self, lead: Client, till: Till, bob: Account) -> None:
         checkout = till.buy(bob)
