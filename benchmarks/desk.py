@@ -30,7 +30,7 @@ def run(say: Callable[[str], None], *, movements: int, accounts: int) -> list[Fi
     write_history([(busy, "desk-busy")], movements)
     for start in range(0, accounts, SLICE):
         names = [f"desk-{number}" for number in range(start, min(start + SLICE, accounts))]
-        write_history([(account_id(name, "credits"), name) for name in names], 2)
+        write_history([(account_id(name, "credits"), name) for name in names], 2, bought=1000)
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("ANALYZE")

@@ -67,13 +67,13 @@ FROM unnest(%(external_ids)s::text[]) AS x (user_id), generate_series(1, %(rows)
 """
 
 
-def write_history(accounts: Sequence[tuple[UUID, str]], rows: int) -> None:
+def write_history(accounts: Sequence[tuple[UUID, str]], rows: int, *, bought: int = CREDITS) -> None:
     """Open accounts that were credited once and debited by 1 until each has so many rows."""
     values: dict[str, Any] = {
         "ids": [pk for pk, _ in accounts],
         "external_ids": [external_id for _, external_id in accounts],
         "rows": rows,
-        "credits": CREDITS,
+        "credits": bought,
         "span": SPAN,
     }
     with transaction.atomic(), connection.cursor() as cursor:

@@ -129,7 +129,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Payments", "payments", "billing.payment"),
                     _page("Invoices", "receipt_long", "billing.invoice"),
-                    _page("Events", "webhook", "billing.providerevent"),
+                    _page("Webhook inbox", "webhook", "billing.providerevent"),
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),
                     _page("Packs", "redeem", "billing.pack"),

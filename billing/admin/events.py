@@ -1,25 +1,29 @@
-"""What the provider told: each webhook, what became of it, and a button that lets it be processed again."""
+"""What the provider told: each webhook, what became of it, what it is still worth, and buttons that replay it."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from billing.admin.masking import masked
+from billing.admin.verdicts import age, asked, verdict
 from billing.models import EventState, ProviderEvent
 from billing.services import inbox
 from billing.tasks import nudge
 from credits.admin import show
 from credits.admin.buttons import button
-from credits.admin.lists import Bounded
+from credits.admin.lists import Bounded, Days
 from credits.admin.policies import ReadOnly
 
 COLOURS = {
@@ -32,21 +36,28 @@ COLOURS = {
 }
 
 
+MOST_AT_ONCE = 500
+
+
 @admin.register(ProviderEvent)
 class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every event, newest first."""
 
-    list_display = ("came", "type", "what_became", "subject", "attempts", "why")
+    list_display = ("came", "type", "what_became", "subject", "old", "attempts", "why")
     list_display_links = ("came", "type")
-    list_filter = (("state", ChoicesDropdownFilter), "source")
+    list_filter = (("state", ChoicesDropdownFilter), "source", ("received_at", Days))
     search_fields = ("event_id", "subject")
     search_help_text = "The exact id of an event, or of a payment, subscription or customer."
     ordering = ("-id",)
+    actions = ("replay_selected",)
     actions_detail = ("replay",)
     fields = (
-        "event_id", "type", "what_became", "subject", "livemode", "source", "attempts", "error", "created_at",
-        "received_at", "next_try_at", "done_at", "as_it_came",
+        "type", "what_became", "worth", "error", "subject", "old", "attempts", "event_id", "happened", "came",
+        "next_try", "done", "source", "mode", "as_it_came",
     )  # fmt: skip
+    happened = show.moment_of("created_at", "Happened")
+    next_try = show.moment_of("next_try_at", "Next try")
+    done = show.moment_of("done_at", "Done")
 
     def get_readonly_fields(self, request: HttpRequest, obj: ProviderEvent | None = None) -> tuple[str, ...]:
         return self.fields
@@ -70,13 +81,55 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def what_became(self, row: ProviderEvent) -> SafeString:
         return show.badge(row.get_state_display(), COLOURS[EventState(row.state)])
 
-    @admin.display(description="Why")
-    def why(self, row: ProviderEvent) -> str:
-        return row.error[:80] or show.EMPTY
+    @admin.display(description="Mode")
+    def mode(self, row: ProviderEvent) -> str:
+        return "Live" if row.livemode else "Test"
 
-    @admin.display(description="As it came")
+    @admin.display(description="Age")
+    def old(self, row: ProviderEvent) -> str:
+        return age(row)
+
+    @admin.display(description="Why")
+    def why(self, row: ProviderEvent) -> SafeString | str:
+        return format_html('<span class="f-clip" title="{}">{}</span>', row.error[:500], row.error[:120] or show.EMPTY)
+
+    @admin.display(description="Verdict")
+    def worth(self, row: ProviderEvent) -> SafeString | str:
+        return verdict(row)
+
+    @admin.display(description="As it came, secrets masked")
     def as_it_came(self, row: ProviderEvent) -> SafeString:
-        return format_html("<pre>{}</pre>", json.dumps(row.payload, indent=2, ensure_ascii=False))
+        words = json.dumps(masked(row.payload), indent=2, ensure_ascii=False)
+        return format_html('<pre class="f-notes">{}</pre>', words)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer to replay several to those who may replay one. Nothing of the ledger is selected here."""
+        return ModelAdmin.get_actions(self, request) if self.has_replay_providerevent_permission(request) else {}
+
+    @admin.action(description="Replay the selected", permissions=["replay_providerevent"])
+    def replay_selected(self, request: HttpRequest, rows: QuerySet[ProviderEvent]) -> HttpResponse | None:
+        """Ask, then let the selected be processed again, one by one, oldest first."""
+        events = rows.defer("payload").order_by("id")[:MOST_AT_ONCE]
+        if "confirm" not in request.POST:
+            count, stale = asked(events)
+            common = {**self.admin_site.each_context(request), "title": f"Replay {count:,} webhooks", "opts": self.opts}
+            return TemplateResponse(
+                request,
+                "admin/billing/providerevent/replay.html",
+                {**common, "events": events, "stale": stale, "back": reverse("admin:billing_providerevent_changelist")},
+            )
+        again = sum(self._replay(request, row) for row in events)
+        messages.success(request, f"{again:,} of {len(events):,} are processed again in a moment.")
+        return None
+
+    def _replay(self, request: HttpRequest, row: ProviderEvent) -> bool:
+        """Let one be processed again, and keep who wanted it. Returns False for one that is being processed."""
+        with transaction.atomic():
+            again = inbox.replay(row)
+            if again:
+                self.log_change(request, row, f"Replayed {row}.")
+                transaction.on_commit(nudge)
+        return again
 
     def has_replay_providerevent_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("billing.replay_providerevent")
@@ -89,16 +142,12 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return answer
         if request.method == "GET":
-            common = {**self.admin_site.each_context(request), "title": "Replay the event", "opts": self.opts}
-            return TemplateResponse(request, "admin/billing/providerevent/replay.html", {**common, "row": row})
+            common = {**self.admin_site.each_context(request), "title": "Replay the webhook", "opts": self.opts}
+            page = {**common, "row": row, "worth": verdict(row), "back": show.page_of(ProviderEvent, row.pk)}
+            return TemplateResponse(request, "admin/billing/providerevent/replay.html", page)
         if request.method != "POST":
             return HttpResponseNotAllowed(["GET", "POST"])
-        with transaction.atomic():
-            again = inbox.replay(row)
-            if again:
-                self.log_change(request, row, f"Replayed {row}.")
-                transaction.on_commit(nudge)
-        if again:
+        if self._replay(request, row):
             messages.success(request, "It is processed again in a moment.")
         else:
             messages.warning(request, "It is being processed just now.")

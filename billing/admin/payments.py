@@ -35,8 +35,8 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ordering = ("-occurred_at", "-id")
     actions_detail = ("refund",)
     fields = (
-        "at_provider", "owner", "paid", "state", "for_what", "back", "refund_list", "dispute_list", "brought",
-        "claimed", "charge_reference", "failure", "receipt", "livemode", "when", "updated",
+        "owner", "paid", "state", "for_what", "brought", "back", "refund_list", "dispute_list", "taken_back",
+        "at_provider", "charge_reference", "failure", "receipt", "livemode", "when", "updated",
     )  # fmt: skip
 
     updated = show.moment_of("updated_at", "Last told of")
@@ -90,7 +90,12 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def brought(self, row: Payment) -> SafeString | str:
         if row.movement_id is None:
             return show.EMPTY
-        return show.link(Transaction, row.movement_id, "the movement")
+        movement = row.movement
+        return show.link(Transaction, row.movement_id, str(movement)) if movement else show.EMPTY
+
+    @admin.display(description="Credits taken back")
+    def taken_back(self, row: Payment) -> str:
+        return show.amount(row.claimed, row.account.unit_id)
 
     @admin.display(description="Refunds")
     def refund_list(self, row: Payment) -> SafeString | str:
@@ -109,5 +114,5 @@ def paid_for(row: Payment) -> str:
 
 
 def _lines(rows: Iterable[Refund | Dispute]) -> SafeString | str:
-    said = ((say_money(row.amount_minor, row.currency), row.status, row.provider_id) for row in rows)
-    return format_html_join("", "{} {} ({})<br>", said) or show.EMPTY
+    said = ((say_money(row.amount_minor, row.currency), row.status.replace("_", " "), row.provider_id) for row in rows)
+    return format_html_join("", "{}, {} ({})<br>", said) or show.EMPTY

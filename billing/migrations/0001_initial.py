@@ -155,7 +155,7 @@ class Migration(migrations.Migration):
                 ('done_at', models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'event',
+                'verbose_name': 'webhook',
                 'ordering': ['-id'],
                 'permissions': [('replay_providerevent', 'Can let an event be processed again')],
             },

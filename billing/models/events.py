@@ -43,7 +43,7 @@ class ProviderEvent(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = "event"
+        verbose_name = "webhook"
         permissions = [("replay_providerevent", "Can let an event be processed again")]
         constraints = [
             models.CheckConstraint(

@@ -62,8 +62,9 @@ def _figures(account: Account, sheet: Sheet) -> list[Tile]:
         figures.append(Tile("Overdraft limit", show.amount(sheet.overdraft_limit, unit), note=note, alarm=bool(used)))
     if sheet.debt:
         figures.append(Tile("Debt", show.amount(sheet.debt, unit), note="new credits repay it first", alarm=True))
-    note = f"{show.amount(going, unit)}, {_in_days(next_expiry)}" if going is not None and next_expiry else ""
-    figures.append(Tile("Next expiry", show.day_tag(next_expiry) if next_expiry else "None", "#lots", note))
+    if going is not None and next_expiry is not None:
+        note = f"{show.amount(going, unit)}, {_in_days(next_expiry)}"
+        figures.append(Tile("Next expiry", show.day_tag(next_expiry), "#lots", note))
     return figures
 
 

@@ -59,7 +59,7 @@ class Condition(DropdownFilter):  # type: ignore[misc]
 class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Accounts are opened by callers of the API. Here they are seen, and moved by the buttons and nothing else."""
 
-    list_display = ("external", "name", "email", "figure", "could_spend", "set_aside", "state", "opened")
+    list_display = ("external", "known_as", "figure", "could_spend", "set_aside", "state", "opened")
     list_display_links = ("external",)
     list_filter = (("status", ChoicesDropdownFilter), ("unit", RelatedDropdownFilter), Condition)
     # Prefixes, because the indexes on upper(…) serve those and nothing else.
@@ -90,6 +90,11 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="External id")
     def external(self, row: Account) -> str:
         return row.external_id
+
+    @admin.display(description="Name")
+    def known_as(self, row: Account) -> SafeString:
+        email = row.email if row.email != row.external_id else ""
+        return format_html('{}<div class="f-small">{}</div>', row.name or show.EMPTY, email)
 
     @admin.display(description="Balance")
     def figure(self, row: Account) -> SafeString:

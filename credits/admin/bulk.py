@@ -57,7 +57,8 @@ class UploadForm(ReasonForm):
 
     file = forms.FileField(
         label="CSV file",
-        help_text="One account a line: external id, amount, and if you like a note. 50 adds fifty, -50 takes fifty.",
+        help_text="Drop it here, or choose it. One account a line: external id, amount, and if you like a note. 50 adds"
+        " fifty, -50 takes fifty.",
         widget=forms.FileInput({"class": "f-drop", "accept": ".csv,text/csv"}),
     )
     unit = forms.ModelChoiceField(

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -16,11 +17,15 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from uuid_utils.compat import uuid7
 
+from credits.admin import show
 from credits.admin.statements import Echo, safe
 
 SHOWN = 500
+# Figures that are no amounts.
+COUNTED = {"Uses", "Lots", "Number", "Paid for it (minor units)"}
 SLICE = 2000
 PATIENCE = "SET LOCAL statement_timeout = '300s'"
 
@@ -149,7 +154,10 @@ def page(request: HttpRequest, name: str = "trial-balance") -> HttpResponseBase:
         "name": name,
         "reports": REPORTS,
         "form": form,
-        "rows": [[said(cell) for cell in row] for row in rows[:SHOWN]],
+        "columns": figures(report),
+        "rows": table(report, rows[:SHOWN]),
+        "since": "%(since)s" in report.sql,
+        "until": "%(until)s" in report.sql,
         "more": len(rows) > SHOWN,
     }
     return TemplateResponse(request, "admin/credits/reports.html", context)
@@ -188,16 +196,36 @@ def cell_of(value: Any) -> Any:
     return safe(value) if isinstance(value, str) else value
 
 
-def said(value: Any) -> str:
-    """Return a value for people."""
+def said(value: Any, column: str, unit: str) -> SafeString | str:
+    """Return a value for people: an amount with the places of its unit, a moment in the reader's zone."""
     if value is None:
         return "0"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return show.moment_tag(value)
     if isinstance(value, str):
-        return value or "–"
-    text = f"{value:,}" if not hasattr(value, "hex") else str(value)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+        return value or show.EMPTY
+    if isinstance(value, Decimal) and column not in COUNTED:
+        return show.amount(value, unit)
+    return show.quantity(Decimal(value)) if isinstance(value, int | Decimal) else str(value)
+
+
+def table(report: Report, rows: list[tuple[Any, ...]]) -> list[list[tuple[SafeString | str, bool]]]:
+    """Return the rows for people: each cell with whether it is a figure."""
+    unit = report.columns.index("Unit")
+    return [
+        [
+            (said(cell, column, row[unit]), cell is None or isinstance(cell, int | Decimal))
+            for column, cell in zip(report.columns, row, strict=True)
+        ]
+        for row in rows
+    ]
+
+
+def figures(report: Report) -> list[tuple[str, bool]]:
+    """Return the columns, each with whether it holds figures."""
+    words = {"Unit", "Account", "Category", "Age", "Currency", "Month", "Feature", "When", "Kind", "Counterparty",
+             "Reference", "Id"}  # fmt: skip
+    return [(column, column not in words) for column in report.columns]
 
 
 def _midnight(day: date) -> datetime:

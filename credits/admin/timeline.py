@@ -146,7 +146,7 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
         parts.append(format_html("answering {}", show.link(Transaction, row.parent_id, show.short(row.parent_id))))
     parts += [f"{label.lower()} {text}" for label, text in show.why(row)]
     if row.request_id:
-        parts.append(f"request {row.request_id}")
+        parts.append(format_html('request <span title="{0}">{1}</span>', row.request_id, _short(row.request_id)))
     parts.append(f"by {_who(row)}")
     return format_html_join(", ", "{}", ((part,) for part in parts))
 
@@ -162,6 +162,10 @@ def _what(row: Transaction) -> str:
 
 def _lot(lot: Grant, part: Any, unit: str, count: int) -> tuple[SafeString, str]:
     return show.link(Grant, lot.pk, lot_name(lot)), f" ({show.amount(part, unit, signed=True)})" if count > 1 else ""
+
+
+def _short(request: str) -> str:
+    return request if len(request) <= 16 else f"{request[:8]}…"
 
 
 def _who(row: Transaction) -> str:

@@ -77,7 +77,7 @@ def test_replay_really_runs_an_event_again(desk: Client, till: Till, bob: Accoun
     assert "RuntimeError" in desk.get(f"/admin/billing/providerevent/{row.pk}/change/").content.decode()
 
     button = f"/admin/billing/providerevent/{row.pk}/replay/"
-    assert b"Replay the event?" in desk.get(button).content
+    assert b"Replay the webhook?" in desk.get(button).content
     assert desk.post(button).status_code == 302
     till.work()
 

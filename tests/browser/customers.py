@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -69,8 +70,8 @@ def buy(account: Account, amount: int, order: str, *, at: datetime, expires_at: 
 
 def use(account: Account, feature: str, quantity: int, words: str, *, at: datetime | None = None) -> Movement:
     """Charge somebody for a use."""
-    trace = f"trace-{feature[:2]}{quantity}-{account.external_id[:3]}-{(at or timezone.now()):%d%H%M%S%f}"
-    memo = Memo(KEY, description=words, reference_type="trace", reference_id=trace, request_id=f"req-{trace[6:]}")
+    mark = uuid4().hex[:8]
+    memo = Memo(KEY, description=words, reference_type="trace", reference_id=f"tr-{mark}", request_id=f"req-{mark}")
     wanted = Usage(feature=feature, quantity=Decimal(quantity))
     return usage.charge_usage(account=account.pk, usage=wanted, memo=memo, at=at)
 

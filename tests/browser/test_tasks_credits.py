@@ -148,7 +148,7 @@ def test_goodwill_above_the_cap(hire: Hire) -> None:
     lena.sees("A day of work lost in the outage", "What would change now")
     lena.shot("06-goodwill-above-the-cap")
     lena.click("Approve and do it")
-    lena.sees("Granted 800 credits")
+    lena.sees("Approved and done")
 
     asked = ApprovalRequest.objects.get()
     assert (asked.status, asked.asked_by_name, asked.decided_by_name) == ("approved", "carol", "lena")

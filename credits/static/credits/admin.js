@@ -12,6 +12,14 @@
     else window.location.assign("/admin/find/");
   }, true);
 
+  // Go to the first line of the menu that is opening, as soon as there is one.
+  const enter = (frames) => {
+    const open = [...document.querySelectorAll("body > nav")].find((menu) => menu.getClientRects().length);
+    const first = open && open.querySelector("a");
+    if (first) first.focus();
+    if (frames && document.activeElement !== first) window.requestAnimationFrame(() => enter(frames - 1));
+  };
+
   const two = (number) => String(number).padStart(2, "0");
   const tell = () => {
     // Icons are words of a font: what reads a page aloud is to leave them out.
@@ -31,10 +39,7 @@
         if (event.key !== "Enter" && event.key !== " ") return;
         event.preventDefault();
         head.click();
-        window.setTimeout(() => {
-          const open = [...document.querySelectorAll("body > nav")].find((menu) => menu.offsetHeight);
-          if (open) open.querySelector("a").focus();
-        }, 50);
+        enter(60);
       });
     }
     for (const zone of document.querySelectorAll("[data-drop]")) {

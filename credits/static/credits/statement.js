@@ -1,0 +1,2 @@
+// The page is made to be printed.
+document.querySelector("[data-print]").addEventListener("click", () => window.print());

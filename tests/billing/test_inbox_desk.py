@@ -1,0 +1,163 @@
+"""The webhook inbox at the desk: what is masked, what a webhook is still worth, and several replayed at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from billing.admin.masking import MASK, masked
+from billing.models import EventState, ProviderEvent
+from billing.services.resync import resync_account
+from credits.models import Account, StaffAct
+from tests.billing.till import Till, standing
+
+LIST = "/admin/billing/providerevent/"
+
+
+def desk_of(role: str) -> Client:
+    client, user = Client(), User.objects.create_user("lena", is_staff=True)
+    user.groups.set(Group.objects.filter(name=role))
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def lead(till: Till) -> Client:
+    return desk_of("Support lead")
+
+
+def page_of(desk: Client, row: ProviderEvent) -> str:
+    return desk.get(f"{LIST}{row.pk}/change/").content.decode()
+
+
+class TestMasking:
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"client_secret": "pi_1_secret_2"},
+            {"charges": [{"card": {"fingerprint": "Xt5EWLLDS7FJjR1c"}}]},
+            {"url": "https://pay.example/#pi_1_secret_2"},
+            {"note": "use sk_live_123abc"},
+            {"webhook": "whsec_abc"},
+            {"api_key": 12345},
+        ],
+    )
+    def test_covers_what_opens_a_door(self, told: dict[str, Any]) -> None:
+        shown = str(masked(told))
+
+        assert MASK in shown
+        for secret in ("secret_2", "Xt5EWL", "sk_live_123", "whsec_abc", "12345"):
+            assert secret not in shown
+
+    def test_leaves_the_rest(self) -> None:
+        told = {"id": "pi_1", "amount": 1000, "livemode": False, "client_secret": None, "metadata": {"checkout": "x"}}
+
+        assert masked(told) == told
+
+    def test_holds_on_the_page(self, lead: Client, till: Till, bob: Account) -> None:
+        till.buy(bob)
+        told = next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
+        told["data"]["object"]["client_secret"] = "pi_1_secret_2"
+        till.knock(told)
+
+        page = page_of(lead, ProviderEvent.objects.get())
+
+        assert "secret_2" not in page
+        assert MASK in page
+
+
+class TestTheVerdict:
+    def test_of_one_that_failed_is_that_a_replay_does_it(self, lead: Client, till: Till, bob: Account) -> None:
+        till.buy(bob)
+        till.deliver()
+        ProviderEvent.objects.filter(subject__startswith="pi_").update(
+            state=EventState.FAILED, next_try_at=None, error="RuntimeError"
+        )
+
+        page = page_of(lead, ProviderEvent.objects.get(type="payment_intent.succeeded"))
+
+        assert "a replay does what it was to do" in page
+        assert "given up after" in page
+
+    def test_of_one_that_was_overtaken_is_that_it_is_stale(self, lead: Client, till: Till, bob: Account) -> None:
+        checkout = till.buy(bob)
+        till.deliver()
+        till.fake.advance(days=1)
+        till.fake.refund(till.charge(checkout), 100)
+        till.deliver()
+        row = ProviderEvent.objects.get(type="payment_intent.succeeded")
+
+        for page in (page_of(lead, row), lead.get(f"{LIST}{row.pk}/replay/").content.decode()):
+            assert "Stale: later news of" in page
+
+    def test_of_what_nothing_is_done_about_is_just_that(self, lead: Client, till: Till) -> None:
+        till.deliver()
+
+        assert "a replay would be ignored again" in page_of(lead, ProviderEvent.objects.filter(type="price.created")[0])
+
+
+class TestReplayingSeveral:
+    @pytest.fixture
+    def failed(self, till: Till, bob: Account) -> list[str]:
+        """Two payments, whose webhooks failed before anything was credited."""
+        till.news()
+        for _ in range(2):
+            till.buy(bob)
+        for event in till.news():
+            till.knock(event)
+        ProviderEvent.objects.update(state=EventState.FAILED, next_try_at=None, error="RuntimeError")
+        return [str(pk) for pk in ProviderEvent.objects.values_list("pk", flat=True)]
+
+    def test_asks_first_and_then_really_runs_them(
+        self, lead: Client, till: Till, bob: Account, failed: list[str]
+    ) -> None:
+        asked = {"action": "replay_selected", "_selected_action": failed}
+        page = lead.post(LIST, asked).content.decode()
+        assert f"Replay {len(failed)} webhooks?" in page
+        assert not ProviderEvent.objects.filter(state=EventState.RECEIVED).exists()
+
+        told = lead.post(LIST, asked | {"confirm": "1"}, follow=True).content.decode()
+        till.work()
+
+        assert f"{len(failed)} of {len(failed)} are processed again" in told
+        assert standing(bob)[0] == 200
+        assert StaffAct.objects.filter(what__startswith="Replayed", actor_name="lena").count() == len(failed)
+
+    @pytest.mark.parametrize("role", ["Finance", "Engineer", "Auditor"])
+    def test_is_not_for_those_who_only_look(self, till: Till, failed: list[str], role: str) -> None:
+        desk = desk_of(role)
+        assert "replay_selected" not in desk.get(LIST).content.decode()
+
+        desk.post(LIST, {"action": "replay_selected", "_selected_action": failed, "confirm": "1"})
+
+        assert not ProviderEvent.objects.filter(state=EventState.RECEIVED).exists()
+
+
+class TestReSync:
+    def test_takes_in_a_payment_of_which_nobody_told(self, till: Till, bob: Account) -> None:
+        till.buy(bob)
+        assert standing(bob)[0] == 0
+
+        assert resync_account(bob.pk) == "0 subscriptions and 1 payments"
+        assert resync_account(bob.pk) == "0 subscriptions and 1 payments"
+
+        assert standing(bob)[0] == 100
+
+    def test_takes_in_a_plan_of_which_nobody_told(self, till: Till, bob: Account) -> None:
+        till.subscribe(bob)
+
+        resync_account(bob.pk)
+
+        assert standing(bob)[0] > 0
+        assert bob.subscriptions.get().plan_version.plan_id == "PRO"
+
+    def test_leaves_a_page_that_nobody_paid_on(self, till: Till, bob: Account) -> None:
+        checkout = till.open(bob)
+
+        resync_account(bob.pk)
+
+        checkout.refresh_from_db()
+        assert (checkout.status, standing(bob)[0]) == ("open", 0)

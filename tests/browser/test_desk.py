@@ -1,0 +1,191 @@
+"""The desk in a browser: by keyboard alone, on a phone, in the dark, in the reader's own time, with hostile text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from credits.models import Account
+from credits.services.locks import read_account
+from tests.browser import customers
+from tests.browser.agents import MANUAL, ROW, Agent, Hire, documented, hiring
+from tests.browser.customers import customer
+from tests.factories import make_account, spend
+
+PHONE = {"width": 390, "height": 844}
+# What has the focus, as it is read aloud: icons are left out.
+FOCUSED = """() => {
+    const copy = document.activeElement.cloneNode(true);
+    copy.querySelectorAll("[aria-hidden]").forEach((icon) => icon.remove());
+    return copy.textContent.trim() || copy.name;
+}"""
+HOSTILE = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title = 'taken over'\">"
+PAGES = (
+    "", "find/?q=ada", "reports/", "reports/revenue/", "credits/account/", "credits/transaction/", "credits/grant/",
+    "credits/hold/", "credits/bulkadjustment/", "credits/bulkadjustment/upload/", "credits/approvalrequest/",
+    "subscriptions/subscription/", "billing/payment/", "billing/providerevent/", "billing/difference/",
+)  # fmt: skip
+
+
+@pytest.fixture
+def site(server: str) -> str:
+    return server
+
+
+@pytest.fixture
+def hire(browser: Browser, site: str) -> Iterator[Hire]:
+    customers.open_shop()
+    with hiring(browser, site) as hire:
+        yield hire
+
+
+def of(account: Account) -> str:
+    return f"credits/account/{account.pk}/change/"
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until something with this name has the focus."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUSED) == name:
+            return
+    raise AssertionError(f"The keyboard does not reach {name}.")
+
+
+def test_an_adjustment_takes_no_mouse(hire: Hire) -> None:
+    ada = customer()
+    before = read_account(ada.pk).balance
+    page = hire("Support").page
+
+    page.keyboard.press("/")
+    page.keyboard.type("ada.eriksen@example.com")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/change/")
+    tab_to(page, "Adjust")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/adjust/")
+    tab_to(page, "amount")
+    page.keyboard.type("25")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Goodwill")
+    tab_to(page, "Preview")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("What would change")).to_be_visible()
+    tab_to(page, "Confirm")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("Adjusted by +25 credits.").first).to_be_visible()
+    assert read_account(ada.pk).balance == before + 25
+
+
+def test_menus_open_by_keyboard(hire: Hire) -> None:
+    ada = customer()
+    carol = hire("Support")
+    carol.open(of(ada))
+
+    tab_to(carol.page, "More")
+    carol.page.keyboard.press("Enter")
+    expect(carol.page.get_by_role("link", name="Send a statement", exact=True)).to_be_focused()
+    carol.page.keyboard.press("Enter")
+
+    expect(carol.page).to_have_url(
+        f"{carol.page.url.split('/admin/')[0]}/admin/credits/account/{ada.pk}/send-statement/"
+    )
+
+
+def test_nothing_is_wider_than_a_phone(hire: Hire) -> None:
+    ada = customer(plan="PRO")
+    lena = hire("Support lead", "lena", viewport=PHONE)
+
+    for path in (*PAGES, of(ada), f"credits/account/{ada.pk}/adjust/", f"credits/account/{ada.pk}/statement/"):
+        lena.open(path)
+        assert lena.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+    lena.open(of(ada))
+    lena.shot("phone", series="desk")
+
+
+def test_a_phone_has_the_buttons_too(hire: Hire) -> None:
+    ada = customer()
+    carol = hire("Support", viewport=PHONE)
+    carol.open(of(ada))
+
+    carol.page.locator("a", has_text="more_horiz").locator("visible=true").first.click()
+    carol.click("Adjust")
+
+    expect(carol.page.get_by_label("Change by")).to_be_visible()
+
+
+def brightness(agent: Agent, selector: str, what: str) -> float:
+    """Return how bright a colour of an element is, from 0 to 255, as the browser paints it."""
+    return float(
+        agent.page.evaluate(
+            """([selector, what]) => {
+                const canvas = document.createElement("canvas").getContext("2d");
+                canvas.fillStyle = getComputedStyle(document.querySelector(selector))[what];
+                canvas.fillRect(0, 0, 1, 1);
+                const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
+                return 0.3 * red + 0.6 * green + 0.1 * blue;
+            }""",
+            [selector, what],
+        )
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_follows_the_reader_into_the_dark(hire: Hire, scheme: str) -> None:
+    ada = customer()
+    carol = hire("Support", color_scheme=scheme)
+    carol.open(of(ada))
+    carol.shot(f"account-{scheme}", series="desk")
+
+    page, words = brightness(carol, "#main", "backgroundColor"), brightness(carol, ".f-title", "color")
+    assert (page < 60) == (scheme == "dark")
+    assert abs(page - words) > 150
+    for part in (".f-tile dd", ".f-table tbody td", ".f-card h3", ".f-small"):
+        assert abs(page - brightness(carol, part, "color")) > 70, part
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"), [("Asia/Tokyo", "2026-03-02 05:30"), ("America/New_York", "2026-03-01 15:30")]
+)
+def test_moments_are_the_readers_own(hire: Hire, zone: str, said: str) -> None:
+    account = make_account(external_id="owner-1", at=datetime(2026, 3, 1, 20, 30, tzinfo=UTC))
+    carol = hire("Support", timezone_id=zone)
+    carol.open(of(account))
+
+    opened = carol.page.locator("#facts time").first
+    expect(opened).to_have_text(said)
+    expect(opened).to_have_attribute("title", "2026-03-01 20:30 UTC")
+
+
+def test_hostile_text_stays_text(hire: Hire) -> None:
+    mallory = make_account(external_id="mallory", balance=50, name=HOSTILE[:255])
+    spend(mallory, 1, description=HOSTILE, feature="x<b>y", reference_type="order", reference_id=HOSTILE[:200])
+    carol = hire("Support")
+    policies: list[str] = []
+    carol.page.on("console", lambda said: policies.append(said.text) if said.type == "error" else None)
+
+    for path in (of(mallory), "credits/transaction/", "find/?q=mallory", f"credits/account/{mallory.pk}/statement/"):
+        carol.open(path)
+        assert carol.page.title() != "taken over"
+        assert carol.page.locator("img[src=x]").count() == 0
+    assert policies == []
+
+
+def test_the_manual_has_a_row_and_pictures_for_each_ticket() -> None:
+    assert [int(number) for number, *_ in ROW.findall(MANUAL.read_text())] == list(range(1, 11))
+    for picture, steps in documented().values():
+        assert (MANUAL.parent / picture).stat().st_size < 120_000
+        assert 0 < steps < 15
+
+
+def test_the_balance_is_told_exactly(hire: Hire) -> None:
+    account = make_account(external_id="org", unit="USD", balance=Decimal("1234567.250001"))
+    carol = hire("Support")
+    carol.open(of(account))
+
+    carol.sees("1,234,567.250001", "USD")
