@@ -6,14 +6,19 @@ Readers that remember the last id they saw would lose an event whose transaction
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from credits.amounts import plain
@@ -73,9 +78,34 @@ def settled() -> int:
     return EventHorizon.objects.values_list("settled", flat=True).first() or 0
 
 
-def read_events(*, after: int, upto: int, most: int) -> list[Event]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it is read: its payload is the text that PostgreSQL keeps, in which every amount is exact."""
+
+    id: int
+    type: str
+    version: int
+    account_id: UUID | None
+    recorded_at: datetime
+    text: str
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload, its amounts as Decimals."""
+        parsed: dict[str, Any] = json.loads(self.text, parse_float=Decimal)
+        return parsed
+
+    def body(self) -> bytes:
+        """Return the JSON that the world gets: the payload, and which event it is."""
+        head = orjson.dumps({"event_id": self.id, "event_type": self.type, "event_version": self.version})
+        return head[:-1] + b"," + self.text.encode()[1:]
+
+
+def read_events(*, after: int, upto: int, most: int) -> list[Told]:
     """Return events above one id and up to another, which ``settle`` returned, the oldest first."""
-    return list(Event.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk").select_related("account")[:most])
+    rows = Event.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
+    columns = ("pk", "type", "version", "account_id", "recorded_at", Cast("payload", TextField()))
+    return [Told(*row) for row in rows.values_list(*columns)[:most]]
 
 
 def purge_events(*, unread: int | None = None) -> int:
