@@ -1,8 +1,8 @@
 """Find or start the servers the service needs, and share them between the commands that use them.
 
-`DATABASE_URL`, `REDIS_URL` and `NATS_URL` in the environment win: nothing is started then. Otherwise each server lives in the state
-folder, and each user of it holds a shared lock on `users.lock` there for as long as it runs. Whoever leaves last stops
-the server, so it does not matter who started it; a killed user lets go of its lock by dying.
+`DATABASE_URL`, `REDIS_URL` and `NATS_URL` in the environment win: nothing is started then. Otherwise each server lives
+in the state folder, and each user of it holds a shared lock on `users.lock` there for as long as it runs. Whoever
+leaves last stops the server, so it does not matter who started it; a killed user lets go of its lock by dying.
 
     python -m dev.servers exec -- COMMAND …     runs COMMAND with the servers up, and their addresses and the other
                                                 variables of development in its environment

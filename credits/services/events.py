@@ -47,19 +47,32 @@ def write_event(event: News) -> None:
         cursor.execute(WRITE, [orjson.dumps([_row(event)], default=plain).decode()])
 
 
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Up to which id events are settled, and whether there are later ones that are not yet."""
+
+    settled: int
+    pending: bool
+
+
 def settle() -> int:
     """Return the id up to which every event that will ever be there is there, having looked how far that is by now.
 
     Whoever writes an event holds its account's lock, so its transaction had begun before the event had its id: once
     every transaction has ended that began before a mark was taken, no event below the mark can appear.
     """
+    return look().settled
+
+
+def look() -> Horizon:
+    """Return what ``settle`` does, and whether it is worth looking again soon."""
     EventHorizon.objects.bulk_create([EventHorizon(pk=EventHorizon.ONLY)], ignore_conflicts=True)
     with transaction.atomic():
         row = EventHorizon.objects.select_for_update(no_key=True).get()
         # In this order, each in a statement of its own: a snapshot must not be older than the id it is to judge.
         newest = _one("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM credits_event_id_seq")
         if row.settled >= newest:
-            return row.settled
+            return Horizon(row.settled, pending=False)
         oldest_running = _one("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         this = _one("SELECT pg_current_xact_id()::text::bigint")
         if row.mark_xact > this:
@@ -70,7 +83,7 @@ def settle() -> int:
         if row.mark <= row.settled:
             row.mark, row.mark_xact = newest, this
         row.save(update_fields=["settled", "mark", "mark_xact"])
-    return row.settled
+    return Horizon(row.settled, pending=row.settled < newest)
 
 
 def settled() -> int:
