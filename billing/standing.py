@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from billing import metered, subscribed
 from billing.providers.nats import Bus, BusError, Stream
 from billing.services import consumption
-from billing.services.relay import PUBLISHED, Relay, replay_from
+from billing.services.relay import Relay
 from credits.services.batch import MOST_ITEMS
 
 log = logging.getLogger(__name__)
@@ -58,11 +58,6 @@ def keep(work: Work, stop: threading.Event) -> None:
 
 def relay(bus: Bus, stop: threading.Event) -> None:
     """Publish what the books tell."""
-    if not bus.has(PUBLISHED):
-        # It is new, or was lost. First, so that nothing is in it before what happened before.
-        log.warning("There is no stream of events: it is made, and filled with every event that is kept")
-        replay_from(1)
-    bus.ensure(PUBLISHED)
     relaying = Relay(bus)
     try:
         shared = 0.0

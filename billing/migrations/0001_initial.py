@@ -589,6 +589,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('lane', models.SmallIntegerField(editable=False, primary_key=True, serialize=False)),
                 ('position', models.BigIntegerField(default=0, help_text='The last event that was published.')),
+                ('stream', models.CharField(blank=True, help_text='Where they were published: another stream begins with the first event.', max_length=300)),
                 ('replays', models.IntegerField(default=0, help_text='How often publishing was set back to an earlier event.')),
             ],
         ),

@@ -10,6 +10,9 @@ class RelayLane(models.Model):
 
     lane = models.SmallIntegerField(primary_key=True, editable=False)
     position = models.BigIntegerField(default=0, help_text="The last event that was published.")
+    stream = models.CharField(
+        max_length=300, blank=True, help_text="Where they were published: another stream begins with the first event."
+    )
     replays = models.IntegerField(default=0, help_text="How often publishing was set back to an earlier event.")
 
     def __str__(self) -> str:

@@ -117,13 +117,9 @@ class Bus:
         """Ask JetStream for its account."""
         self._run(self._stream.account_info())
 
-    def has(self, stream: Stream) -> bool:
-        """Return whether some stream has any of the subjects."""
-        return len(self._run(self._missing(stream))) < len(stream.subjects)
-
-    def ensure(self, stream: Stream) -> None:
-        """Make a stream for those subjects that none has yet."""
-        self._run(self._ensure(stream))
+    def ensure(self, stream: Stream) -> str:
+        """Make a stream for those subjects that none has yet. Returns which one has the first: its name, when made."""
+        return self._run(self._ensure(stream))
 
     def publish(self, chains: Iterable[Sequence[Message]]) -> None:
         """Publish every message and wait for each acknowledgement; within a chain, each after the one before it.
@@ -161,10 +157,14 @@ class Bus:
         self._thread.join()
         self._loop.close()
 
-    async def _ensure(self, stream: Stream) -> None:
-        missing = await self._missing(stream)
-        if not missing:
-            return
+    async def _ensure(self, stream: Stream) -> str:
+        missing = [subject for subject in stream.subjects if not await self._has_stream(subject)]
+        if missing:
+            await self._make(stream, missing)
+        there = await self._stream.stream_info(await self._stream.find_stream_name_by_subject(stream.subjects[0]))
+        return f"{there.config.name} {there.created}"
+
+    async def _make(self, stream: Stream, missing: list[str]) -> None:
         config = StreamConfig(
             name=stream.name,
             subjects=missing,
@@ -182,9 +182,6 @@ class Bus:
         else:
             there.config.subjects = sorted({*(there.config.subjects or []), *missing})
             await self._stream.update_stream(there.config)
-
-    async def _missing(self, stream: Stream) -> list[str]:
-        return [subject for subject in stream.subjects if not await self._has_stream(subject)]
 
     async def _has_stream(self, subject: str) -> bool:
         try:

@@ -57,7 +57,15 @@ class Relay:
         _ask("SELECT pg_advisory_unlock_shared(%s, 0)::int", PRESENT)
 
     def share(self) -> None:
-        """Take free lanes, or leave some, so that all relays have about as many."""
+        """Take free lanes, or leave some, so that all relays have about as many. Make the stream if it is not there.
+
+        A stream that is another one than was published on has lost what that one had: it is filled from the beginning.
+        """
+        stream = self.bus.ensure(PUBLISHED)
+        lost = RelayLane.objects.exclude(stream__in=["", stream])
+        if lost.update(position=0, replays=F("replays") + 1, stream=stream):
+            log.warning("The stream of events is new: it is filled with every event that is kept")
+        RelayLane.objects.filter(stream="").update(stream=stream)
         relays = _ask(RELAYS, PRESENT)
         fair = -(-LANES // max(relays, 1))
         for lane in sorted(self.held, reverse=True)[: max(len(self.held) - fair, 0)]:
