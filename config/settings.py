@@ -160,6 +160,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountStatusEnum": "credits.models.accounts.AccountStatus",
         "HoldStatusEnum": "credits.models.holds.HoldStatus",
+        "TransactionKindEnum": "credits.models.transactions.TransactionKind",
+        "PluginStatusEnum": "credits.api.dialects.merchant.STATUSES",
         "SubscriptionStatusEnum": "subscriptions.models.subscriptions.Status",
         "SubscriptionVerbEnum": "subscriptions.models.subscriptions.Verb",
         "PreviewedVerbEnum": "subscriptions.api.requests.PREVIEWED",

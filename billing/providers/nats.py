@@ -132,9 +132,12 @@ class Bus:
         """Send an answer to whoever listens on a subject, if anybody does."""
         self._run(self._client.publish(subject, body))
 
-    def follow(self, subject: str, durable: str, *, most_pending: int) -> Inlet:
-        """Return what a durable consumer of a subject takes from; it goes on where it was."""
-        return Inlet(self, self._run(self._follow(subject, durable, most_pending)))
+    def follow(self, subject: str, durable: str, *, most_pending: int, stream: str | None = None) -> Inlet:
+        """Return what a durable consumer of a subject takes from; it goes on where it was.
+
+        ``stream`` says which one is meant, where a subject with a * is in several.
+        """
+        return Inlet(self, self._run(self._follow(subject, durable, most_pending, stream)))
 
     def flush(self) -> None:
         """Wait until the server has everything that was sent."""
@@ -202,9 +205,11 @@ class Bus:
             for chain in chains:
                 group.create_task(publish(chain))
 
-    async def _follow(self, subject: str, durable: str, most_pending: int) -> JetStreamContext.PullSubscription:
+    async def _follow(
+        self, subject: str, durable: str, most_pending: int, stream: str | None
+    ) -> JetStreamContext.PullSubscription:
         config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, max_ack_pending=most_pending, ack_wait=60)
-        return await self._stream.pull_subscribe(subject, durable=durable, config=config)
+        return await self._stream.pull_subscribe(subject, durable=durable, stream=stream, config=config)
 
 
 class Inlet:

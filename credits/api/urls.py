@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from rest_framework.routers import Route, SimpleRouter
 
 from credits.api.dialects.lotti import LottiViewSet
+from credits.api.dialects.merchant import MerchantViewSet
 from credits.api.dialects.nextapp import NextAppViewSet
 from credits.api.dialects.shieldx import ShieldxViewSet
 from credits.api.dialects.shieldx_use import TenantUseViewSet
@@ -56,6 +57,11 @@ urlpatterns = [
     path("api/v1/credits/balance/<path:tenant_id>", ShieldxViewSet.as_view({"get": "balance"})),
     path("api/v1/credits/history/<path:tenant_id>", ShieldxViewSet.as_view({"get": "history"})),
     path("api/v1/credits/stats/<path:tenant_id>", TenantUseViewSet.as_view({"get": "stats"})),
+    path("api/v1/credits/plugin-status/<path:merchant_id>", MerchantViewSet.as_view({"get": "plugin_status"})),
+    path("api/v1/credits/accounts/<path:merchant_id>/balance", MerchantViewSet.as_view({"get": "balance"})),
+    path("api/v1/credits/accounts/<path:merchant_id>", MerchantViewSet.as_view({"get": "account"})),
+    path("api/v1/credits/transactions", MerchantViewSet.as_view({"get": "transactions"})),
+    path("api/v1/credits/transactions/<str:transaction>", MerchantViewSet.as_view({"get": "transaction"})),
     path("api/v1/credits/quotas/<path:tenant_id>", TenantUseViewSet.as_view({"get": "quotas", "put": "set_quotas"})),
     path("api/credits/<path:user_id>/balance", NextAppViewSet.as_view({"get": "balance"})),
     path("api/credits/<path:user_id>/history", NextAppViewSet.as_view({"get": "history"})),

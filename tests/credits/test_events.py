@@ -39,6 +39,7 @@ class TestAMovement:
             "kind": "topup",
             "amount": 10,
             "new_balance": 110,
+            "debt": 0,
             "source": "tests",
             "reference_type": "order",
             "reference_id": "o-1",
