@@ -13,6 +13,7 @@ from credits.api.dialects.shieldx import ShieldxViewSet
 from credits.api.dialects.shieldx_use import TenantUseViewSet
 from credits.api.views.accounts import AccountViewSet
 from credits.api.views.batches import BatchViewSet
+from credits.api.views.events import EventTypeViewSet, EventViewSet
 from credits.api.views.health import health
 from credits.api.views.holds import HoldViewSet
 from credits.api.views.prices import FeatureViewSet, PriceViewSet
@@ -39,6 +40,7 @@ router.register("batches", BatchViewSet, basename="batch")
 router.register("usage", UsageViewSet, basename="usage")
 router.register("prices", PriceViewSet, basename="price")
 router.register("features", FeatureViewSet, basename="feature")
+router.register("events", EventViewSet, basename="event")
 
 dialect_a = Router()
 dialect_a.register("", LottiViewSet, basename="lotti")
@@ -51,6 +53,7 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("api/v1/event-types", EventTypeViewSet.as_view({"get": "types"})),
     path("api/v1/", include(router.urls)),
     path("api/v1/", include(dialect_a.urls)),
     path("api/v1/", include(dialect_b.urls)),
