@@ -160,6 +160,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountStatusEnum": "credits.models.accounts.AccountStatus",
         "HoldStatusEnum": "credits.models.holds.HoldStatus",
+        "TransactionKindEnum": "credits.models.transactions.TransactionKind",
+        "PluginStatusEnum": "credits.api.dialects.merchant.STATUSES",
         "SubscriptionStatusEnum": "subscriptions.models.subscriptions.Status",
         "SubscriptionVerbEnum": "subscriptions.models.subscriptions.Verb",
         "PreviewedVerbEnum": "subscriptions.api.requests.PREVIEWED",
@@ -204,11 +206,24 @@ UNPRICED_USAGE = env.text("UNPRICED_USAGE", "refuse", choices=("refuse", "quaran
 UNPRICED_CHARGE = Decimal(env.whole("UNPRICED_CHARGE", 1, least=1))
 # What is charged of a priced hold that nobody comes back for, in percent of its worst case.
 ABANDONED_USAGE_PERCENT = env.whole("ABANDONED_USAGE_PERCENT", 100, most=100)
+# At which part of what it last rose to a balance is low, where an account has no threshold of its own; 0 is never.
+LOW_BALANCE_THRESHOLD_PERCENT = env.whole("LOW_BALANCE_THRESHOLD_PERCENT", 20, most=99)
+# How long events are kept.
+EVENT_DAYS = env.whole("EVENT_DAYS", 30, least=7, most=3650)
 # How long the answers to requests with an Idempotency-Key are kept; 0 is for ever.
 IDEMPOTENCY_DAYS = env.whole("IDEMPOTENCY_DAYS", 90, most=36_500)
 # How long a hold lasts when its caller does not say, and at the most.
 HOLD_SECONDS = env.whole("HOLD_SECONDS", 900, least=1)
 HOLD_SECONDS_MAX = env.whole("HOLD_SECONDS_MAX", 30 * 24 * 3600, least=1)
+
+# --- Events: what the world hears, and what it tells ------------------------------------------------------------------
+# NATS with JetStream. Without it events stay where they are written, for webhooks and for who asks the API.
+NATS_URL = env.optional_url("NATS_URL", schemes=("nats", "tls"))
+# What a new merchant is given, and what each of its orders brings.
+TRIAL_CREDITS = env.whole("TRIAL_CREDITS", 100, most=10**9)
+ORDER_CREDIT_FIXED_AMOUNT = env.whole("ORDER_CREDIT_FIXED_AMOUNT", 10, least=1, most=10**9)
+# For how many seconds Valkey may answer whether a plugin is enabled; 0 asks the books every time.
+PLUGIN_STATUS_CACHE_TTL = env.whole("PLUGIN_STATUS_CACHE_TTL", 15, most=3600)
 
 # --- The AI gateway: what a trace really cost -------------------------------------------------------------------------
 # The whole address of Portkey's log API; without one, traces cannot be charged.

@@ -5,7 +5,8 @@ the provider's prices pays for which version of a plan. A Checkout is one visit 
 it was opened on. A Payment is money that came in, an Invoice what a period of a subscription cost, a Refund or Dispute
 how money went back: light records, for support and for the figure to be clawed back. A RefundOrder is a refund that
 was asked for here, an AutoTopUp what an account buys by itself when it runs low. A ProviderEvent is a webhook.
-A Difference is what the provider has otherwise than we do.
+A Difference is what the provider has otherwise than we do. A RelayLane is how far events were published on NATS, a
+PublishedTotal how many, a DeadLetter a message from there that could not be applied.
 
 The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
 clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books asks.
@@ -20,6 +21,7 @@ from billing.models.differences import Difference, DifferenceKind
 from billing.models.events import EventState, ProviderEvent
 from billing.models.payments import Dispute, Invoice, Payment, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
+from billing.models.relay import DeadLetter, LetterState, PublishedTotal, RelayLane
 from billing.models.topups import AutoTopUp
 
 __all__ = [
@@ -28,16 +30,20 @@ __all__ = [
     "CheckoutKind",
     "CheckoutStatus",
     "Customer",
+    "DeadLetter",
     "Difference",
     "DifferenceKind",
     "Dispute",
     "EventState",
     "Invoice",
+    "LetterState",
     "Pack",
     "Payment",
     "PlanPrice",
     "ProviderEvent",
+    "PublishedTotal",
     "Refund",
     "RefundOrder",
     "RefundStatus",
+    "RelayLane",
 ]

@@ -7,16 +7,17 @@ Where a table gets a single row the statement says so: PostgreSQL then looks row
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from credits.amounts import plain
 from credits.plan import Lot, Memo, Movement, Reservation, Sheet
 from credits.plan.state import Draws, QuotaCount, StandingOrder
+from credits.services import events, plugin_status
 from credits.services.once import Once
 
 T = TypeVar("T")
@@ -137,6 +138,7 @@ ACCOUNT = {
     "sequence": "bigint",
     "version": "bigint",
     "next_due_at": "timestamptz",
+    "recharged_to": "numeric",
 }
 
 
@@ -150,6 +152,8 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
     Raises StaleSheet where an account is not as it was locked. Constraints of the database judge the rest.
     """
     changed = [sheet for sheet in sheets if sheet.touched]
+    # First, because an account remembers what they tell of.
+    told = events.told(changed)
     parts: dict[str, list[Row]] = {
         "transactions": [_transaction(row, sheet) for sheet in changed for row in sheet.movements],
         "new_lots": [_new_lot(lot, sheet) for sheet in changed for lot in sheet.lots_by_id.values() if lot.is_new],
@@ -162,6 +166,7 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
         "windows": [row for sheet in changed for count in sheet.quotas.values() for row in _windows(count, sheet)],
         "orders": [_order(order) for sheet in changed for order in sheet.orders if order.changed],
         "accounts": [_account(sheet) for sheet in changed],
+        "events": told,
     }
     written = tuple((name, len(rows) == 1) for name, rows in parts.items() if rows)
     values: list[Any] = [
@@ -175,6 +180,8 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
             cursor.execute(statement(written, with_key=once is not None), values)
             if cursor.fetchone() != (len(changed),):
                 raise StaleSheet(f"{len(changed)} accounts were planned on; not all were as locked.")
+    if kept := plugin_status.kept_of(changed):
+        transaction.on_commit(partial(plugin_status.forget, kept))
     return result
 
 
@@ -228,10 +235,12 @@ def _clause(name: str, *, single: bool, moves: bool) -> str:
             FROM {_rows(ORDER, single=single)} WHERE o.id = x.id""",
             "accounts": f"""
             UPDATE credits_account a SET balance = x.balance, held = x.held, debt = x.debt, sequence = x.sequence,
-                {unmoved} version = x.version + 1, next_due_at = x.next_due_at
+                {unmoved} version = x.version + 1, next_due_at = x.next_due_at,
+                recharged_to = x.recharged_to
             FROM {_rows(ACCOUNT, single=single)} {from_head}
             WHERE a.id = x.id AND a.version = x.version
             RETURNING a.id""",
+            "events": _insert("credits_event", events.EVENT, single=single),
         }[name]
         + ")"
     )
@@ -374,6 +383,7 @@ def _account(sheet: Sheet) -> Row:
         "sequence": sheet.sequence,
         "version": sheet.version,
         "next_due_at": sheet.next_due_at,
+        "recharged_to": sheet.recharged_to,
     }
 
 
