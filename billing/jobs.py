@@ -8,7 +8,7 @@ from celery.schedules import crontab
 from django.conf import settings
 
 from billing import handlers
-from billing.services import inbox, payments, reconciliation, refunds, topups
+from billing.services import claims, inbox, reconciliation, refunds, topups
 from credits.jobs import MINUTE, Job, by_name
 from credits.services.runs import Done
 
@@ -41,7 +41,8 @@ JOBS = by_name([
     Job("process_inbox", "Processes webhooks that no worker was told of, or that are to be tried again", MINUTE,
         process_inbox),
     Job("top_up", "Lets accounts that run low buy by their saved card", MINUTE, top_up),
-    Job("freeze_again", "Freezes what came back to lots whose payment is under dispute", MINUTE, payments.freeze_again),
+    Job("claim_again", "Takes back, or freezes, what came since of payments that went back or are disputed", MINUTE,
+        claims.claim_again),
     Job("finish_refunds", "Finishes refunds that whoever asked for was cut off from", MINUTE, refunds.finish_refunds),
     Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
         crontab(hour="2", minute="0"), reconcile),

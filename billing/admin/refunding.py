@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from billing.models import Payment
-from billing.services.payments import to_be_gone
+from billing.services.claims import to_be_gone
 from billing.services.refunds import left_to_refund, refund_payment
 from credits.admin import show
 from credits.admin.acts import Act

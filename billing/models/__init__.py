@@ -3,7 +3,8 @@
 A Customer is what the provider knows an account as. A Pack is credits that can be bought; a PlanPrice says which of
 the provider's prices pays for which version of a plan. A Checkout is one visit to the provider's page, with the terms
 it was opened on. A Payment is money that came in, an Invoice what a period of a subscription cost, a Refund or Dispute
-how money went back: light records, for support and for the figure to be clawed back. A RefundOrder is a refund that
+how money went back: light records, for support and for the figure to be clawed back. A PaymentCredit is a movement
+that a payment brought. A RefundOrder is a refund that
 was asked for here, an AutoTopUp what an account buys by itself when it runs low. A ProviderEvent is a webhook.
 A Difference is what the provider has otherwise than we do. A RelayLane is how far events were published on NATS, a
 PublishedTotal how many, a DeadLetter a message from there that could not be applied.
@@ -19,7 +20,7 @@ from billing.models.checkouts import Checkout, CheckoutKind, CheckoutStatus
 from billing.models.customers import Customer
 from billing.models.differences import Difference, DifferenceKind
 from billing.models.events import EventState, ProviderEvent
-from billing.models.payments import Dispute, Invoice, Payment, Refund
+from billing.models.payments import Dispute, Invoice, Payment, PaymentCredit, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
 from billing.models.relay import DeadLetter, LetterState, PublishedTotal, RelayLane
 from billing.models.topups import AutoTopUp
@@ -39,6 +40,7 @@ __all__ = [
     "LetterState",
     "Pack",
     "Payment",
+    "PaymentCredit",
     "PlanPrice",
     "ProviderEvent",
     "PublishedTotal",

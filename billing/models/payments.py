@@ -58,7 +58,7 @@ class Invoice(Record):
 
 
 class Payment(Record):
-    """Money that came in, or was to. ``movement`` is what it brought; ``claimed`` how much of that is taken back."""
+    """Money that came in, or was to. ``movement`` is what it brought first, ``claimed`` what of all is to be gone."""
 
     account = models.ForeignKey("credits.Account", on_delete=models.PROTECT, related_name="payments", db_index=False)
     checkout = models.ForeignKey(Checkout, null=True, on_delete=models.PROTECT, related_name="payments")
@@ -91,6 +91,29 @@ class Payment(Record):
             guards.NO_TRUNCATE,
             pgtrigger.ReadOnly(name="identity", fields=["provider_id", "account", "livemode", "currency"]),
         ]
+
+
+class PaymentCredit(models.Model):
+    """Credits that a payment brought: a movement, and how much of it is to be gone for refunds and disputes.
+
+    A pack's payment brings one, that of a plan one for each of its months as they come, or for a change of plan.
+    """
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="credits")
+    movement = models.OneToOneField("credits.Transaction", on_delete=models.PROTECT, related_name="+")
+    claimed = AmountField(default=0, help_text="How much of it is to be gone.")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(name="payment_credit_claimed", condition=Q(claimed__gte=0))]
+        triggers = [
+            guards.KEEP,
+            guards.NO_TRUNCATE,
+            pgtrigger.ReadOnly(name="brought", fields=["payment", "movement"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.movement_id} of {self.payment_id}"
 
 
 class Refund(Record):

@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
 
-from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from billing import refusals
@@ -19,16 +17,12 @@ from billing.models import Checkout, CheckoutStatus, Dispute, Payment, Refund
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
 from billing.services.checkouts import set_status
+from billing.services.claims import claim
 from billing.services.customers import account_of_customer
-from credits import refusals as ledger
-from credits import units
-from credits.amounts import say_money
-from credits.models import Grant, GrantCategory, Transaction
+from credits.models import GrantCategory
 from credits.plan import SYSTEM, LotTerms, Memo
 from credits.services import clock
-from credits.services.clawback import take_back
 from credits.services.movements import add_credits
-from credits.services.runs import Done
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +85,7 @@ def record_payment(facts: Facts) -> Payment:
         if intent.status == "succeeded" and payment.movement is None:
             _credit(payment, payment.checkout, intent)
     _keep_records(payment, facts)
-    _claw_back(payment, facts)
-    payment.updated_at = timezone.now()
-    payment.save()
+    claim(payment)
     return payment
 
 
@@ -185,64 +177,3 @@ def _record(each: told.Refund | told.Dispute, now: datetime) -> dict[str, object
         "occurred_at": each.created,
         "updated_at": now,
     }
-
-
-def _claw_back(payment: Payment, facts: Facts) -> None:
-    """Let of what a payment brought be gone what of the money is gone; the rest is frozen while that is undecided."""
-    if payment.movement_id is None:
-        return
-    payment.claimed = to_be_gone(payment, facts.refunded + facts.lost)
-    try:
-        take_back(
-            bought=payment.movement_id,
-            total=payment.claimed,
-            frozen=facts.under_dispute,
-            memo=Memo(SYSTEM, description=_why(facts), metadata={"payment": payment.provider_id}),
-        )
-    except ledger.AccountClosed:
-        log.exception("Payment %s went back, but its account is closed: nothing is taken back", payment.provider_id)
-
-
-def freeze_again() -> Done:
-    """Freeze what came back to disputed lots since they were: a use of them was refunded. Returns how many were."""
-    payments = Payment.objects.filter(under_dispute=True, movement__isnull=False)
-    lots = Grant.objects.filter(
-        account=OuterRef("account"), opening_sequence=OuterRef("movement__sequence"), remaining__gt=F("held")
-    )
-    done = 0
-    for payment in payments.filter(Exists(lots)):
-        take_back(
-            bought=payment.movement_id,
-            total=payment.claimed,
-            frozen=True,
-            memo=Memo(SYSTEM, description="Came back under dispute", metadata={"payment": payment.provider_id}),
-        )
-        done += 1
-    return Done(done)
-
-
-def to_be_gone(payment: Payment, minor: int) -> Decimal:
-    """Return how many of a payment's credits are to be gone where so much of the money is.
-
-    In proportion, rounded down to the unit's step; none of a payment that brought none.
-    """
-    if payment.movement_id is None:
-        return Decimal(0)
-    brought, unit = Transaction.objects.values_list("amount", "account__unit_id").get(pk=payment.movement_id)
-    if minor >= payment.amount_minor:
-        return brought
-    step = Decimal(1).scaleb(-units.decimal_places(unit))
-    return (brought * minor / payment.amount_minor / step).to_integral_value(ROUND_FLOOR) * step
-
-
-def _why(facts: Facts) -> str:
-    """Return in words why credits are taken back, given back or frozen."""
-    paid = say_money(facts.intent.amount, facts.intent.currency)
-    parts = []
-    if facts.refunded:
-        parts.append(f"{say_money(facts.refunded, facts.intent.currency)} of {paid} refunded")
-    if facts.lost:
-        parts.append(f"{say_money(facts.lost, facts.intent.currency)} of {paid} lost in a dispute")
-    if facts.under_dispute:
-        parts.append(f"payment of {paid} under dispute")
-    return ", ".join(parts) or f"Payment of {paid} stands again"
