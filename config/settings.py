@@ -236,7 +236,7 @@ AUTO_TOPUP_FAILURES = env.whole("AUTO_TOPUP_FAILURES", 3, least=1, most=100)
 # How long one try may take; there are up to three.
 STRIPE_TIMEOUT_SECONDS = env.whole("STRIPE_TIMEOUT_SECONDS", 20, least=1, most=80)
 
-# --- Webhooks and letters: what others are told ------------------------------------------------------------------------
+# --- Webhooks and letters: what others are told -----------------------------------------------------------------------
 # How one try may take in all, until the answer's status is there and its beginning read.
 WEBHOOK_TIMEOUT_SECONDS = env.whole("WEBHOOK_TIMEOUT_SECONDS", 15, least=1, most=60)
 # How long an event is tried to be delivered; how long an endpoint may fail until it is disabled.

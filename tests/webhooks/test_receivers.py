@@ -166,7 +166,7 @@ def test_what_is_not_public_is_refused(settings: Any, address: str) -> None:
     settings.WEBHOOK_LOOPBACK = False
     assert not allowed(address)
 
-    literal = f"[{address.split('%')[0]}]" if ":" in address else address
+    literal = f"[{address.split('%', maxsplit=1)[0]}]" if ":" in address else address
     with pytest.raises(AddressRefused):
         checked_url(f"https://{literal}/hook")
     settings.WEBHOOK_LOOPBACK = True
