@@ -202,6 +202,10 @@ UNPRICED_USAGE = env.text("UNPRICED_USAGE", "refuse", choices=("refuse", "quaran
 UNPRICED_CHARGE = Decimal(env.whole("UNPRICED_CHARGE", 1, least=1))
 # What is charged of a priced hold that nobody comes back for, in percent of its worst case.
 ABANDONED_USAGE_PERCENT = env.whole("ABANDONED_USAGE_PERCENT", 100, most=100)
+# At which part of what it last rose to a balance is low, where an account has no threshold of its own; 0 is never.
+LOW_BALANCE_THRESHOLD_PERCENT = env.whole("LOW_BALANCE_THRESHOLD_PERCENT", 20, most=99)
+# How long events are kept.
+EVENT_DAYS = env.whole("EVENT_DAYS", 30, least=7, most=3650)
 # How long the answers to requests with an Idempotency-Key are kept; 0 is for ever.
 IDEMPOTENCY_DAYS = env.whole("IDEMPOTENCY_DAYS", 90, most=36_500)
 # How long a hold lasts when its caller does not say, and at the most.

@@ -33,7 +33,7 @@ from tests.processes import celery, web
 TABLES = (
     "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, credits_clockoffset,"
     " credits_taskrun, credits_kindtotal, credits_bulkadjustment, credits_overview,"
-    " credits_staffact, credits_approvalrequest, axes_accessattempt,"
+    " credits_staffact, credits_approvalrequest, credits_event, credits_eventhorizon, axes_accessattempt,"
     " subscriptions_plan, billing_pack, billing_providerevent, billing_difference, billing_autotopup"
 )
 

@@ -40,7 +40,8 @@ class Migration(migrations.Migration):
                 ('head_hash', models.BinaryField(default=b'', help_text='The hash of the latest transaction.')),
                 ('last_recorded_at', models.DateTimeField(help_text='When the latest transaction was recorded.', null=True)),
                 ('next_due_at', models.DateTimeField(help_text='The earliest moment at which a lot expires, a hold times out or credits are allotted.', null=True)),
-                ('low_balance_threshold', credits.models.fields.AmountField(blank=True, help_text='Warn when the balance falls to this.', null=True)),
+                ('low_balance_threshold', credits.models.fields.AmountField(blank=True, help_text='Warn when the balance falls to this; empty is LOW_BALANCE_THRESHOLD_PERCENT of its last peak.', null=True)),
+                ('recharged_to', credits.models.fields.AmountField(default=Decimal('0'), help_text='What the balance last rose to: what the percentage of a low balance is of.')),
                 ('time_zone', models.CharField(default='UTC', help_text="The owner's days begin at its midnight.", max_length=64)),
                 ('week_starts_on', models.PositiveSmallIntegerField(choices=[(1, 'Monday'), (2, 'Tuesday'), (3, 'Wednesday'), (4, 'Thursday'), (5, 'Friday'), (6, 'Saturday'), (7, 'Sunday')], default=1, help_text="The first day of the owner's weeks.")),
                 ('quota_anchor', models.DateField(help_text='Monthly quotas begin anew on its day of the month; empty is the first.', null=True)),
@@ -1064,5 +1065,40 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='unpricedusage',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='3769d73ec7f7d293e37419917c35547cef14554c', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_fbc30', table='credits_unpricedusage', when='BEFORE')),
+        ),
+        migrations.CreateModel(
+            name='EventHorizon',
+            fields=[
+                ('id', models.SmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ('settled', models.BigIntegerField(default=0)),
+                ('mark', models.BigIntegerField(default=0)),
+                ('mark_xact', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='event_horizon_one')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Event',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('type', models.CharField(help_text='What happened; its subject where it is published.', max_length=64)),
+                ('version', models.SmallIntegerField(default=1, help_text='Of the schema that the payload follows.')),
+                ('payload', models.JSONField(help_text='What happened, by the schema of its type and version.')),
+                ('recorded_at', models.DateTimeField()),
+                ('account', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='credits.account')),
+            ],
+            options={
+                'ordering': ['-id'],
+                'indexes': [models.Index(fields=['account', '-id'], name='event_of_account'), django.contrib.postgres.indexes.BrinIndex(fields=['recorded_at'], name='event_recorded', pages_per_range=32)],
+            },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='event',
+            trigger=pgtrigger.compiler.Trigger(name='written_once', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='3983620afece2aba65f183ea145fd249f032a322', operation='UPDATE', pgid='pgtrigger_written_once_66457', table='credits_event', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='event',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='9da3070750a9ed5c1c9158f0241971a6bbbde2f5', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_28cb9', table='credits_event', when='BEFORE')),
         ),
     ]

@@ -7,8 +7,8 @@ Allowance which features an account may use and how much; a Quota counts it. An 
 DayTotal sums transactions for statistics, KindTotal for operators, Overview all of it for the front page. A
 BulkAdjustment is what staff asked for line by line. A StaffAct is what one of them did, a StaffCap how much a role
 may do alone, an ApprovalRequest what waits for a second person. An ApiKey lets a caller in; an IdempotencyRecord
-remembers what it was answered. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved
-the clock.
+remembers what it was answered. An Event is what the world is to hear, the EventHorizon up to which one nothing can
+appear any more. A TaskRun is what one of the clock's jobs did, a ClockOffset how far a test has moved the clock.
 
 The one invariant: an account's balance is the sum of its transactions, and what its lots still hold, less what it is
 overdrawn. ``credits.checks`` states it, and its relatives, as queries.
@@ -20,6 +20,7 @@ from credits.models.accounts import Account, AccountStatus, Weekday
 from credits.models.allotments import Allotment
 from credits.models.bulk import BulkAdjustment, BulkLine, BulkStatus, LineStatus
 from credits.models.clock import ClockOffset
+from credits.models.events import Event, EventHorizon, EventType
 from credits.models.grants import Grant, GrantCategory
 from credits.models.holds import Hold, HoldStatus
 from credits.models.idempotency import IdempotencyRecord
@@ -47,6 +48,9 @@ __all__ = [
     "ClockOffset",
     "Counterparty",
     "DayTotal",
+    "Event",
+    "EventHorizon",
+    "EventType",
     "Feature",
     "Grant",
     "GrantCategory",

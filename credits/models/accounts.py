@@ -72,7 +72,14 @@ class Account(models.Model):
     next_due_at = models.DateTimeField(
         null=True, help_text="The earliest moment at which a lot expires, a hold times out or credits are allotted."
     )
-    low_balance_threshold = AmountField(null=True, blank=True, help_text="Warn when the balance falls to this.")
+    low_balance_threshold = AmountField(
+        null=True,
+        blank=True,
+        help_text="Warn when the balance falls to this; empty is LOW_BALANCE_THRESHOLD_PERCENT of its last peak.",
+    )
+    recharged_to = AmountField(
+        default=Decimal(0), help_text="What the balance last rose to: what the percentage of a low balance is of."
+    )
     time_zone = models.CharField(max_length=64, default="UTC", help_text="The owner's days begin at its midnight.")
     week_starts_on = models.PositiveSmallIntegerField(
         default=1, choices=Weekday.choices, help_text="The first day of the owner's weeks."

@@ -290,6 +290,9 @@ class Sheet:
     calendar: Calendar = UTC_CALENDAR
     # The number of the newest price when it was read: which prices there are to choose from.
     newest_price: int = 0
+    # When the balance is low: the account's own threshold, and what its balance last rose to.
+    low_balance_threshold: Decimal | None = None
+    recharged_to: Decimal = ZERO
     # What the account may use: its allowance's name, features it denies, and limits as they stand there.
     allowance: str = ""
     denied: frozenset[str] = frozenset()

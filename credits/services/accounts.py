@@ -17,10 +17,10 @@ from credits import plan, refusals, units
 from credits.amounts import say
 from credits.models import Account, AccountStatus
 from credits.models.transactions import Counterparty, TransactionKind
-from credits.plan import LotTerms, Memo, Owner, Sheet
+from credits.plan import LotTerms, Memo, Owner, Sheet, news
 from credits.plan.lots import check_amount, check_step, move, take
 from credits.plan.state import ZERO
-from credits.services import clock
+from credits.services import clock, events
 from credits.services.allotments import end_all_allotments
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
@@ -91,6 +91,8 @@ def change_account(once: Once | None, /, *, account: UUID, particulars: Particul
         raise refusals.InvalidField("overdraft_limit", "The account is overdrawn further than that.")
     if values:
         Account.objects.filter(pk=account).update(**values)
+    if limit is not None:
+        _tell_use(sheet, sheet.status, limit, "overdraft_limit")
     return _answered(once, Account.objects.get(pk=account))
 
 
@@ -100,15 +102,13 @@ def freeze_account(once: Once | None, /, *, account: UUID, reason: str) -> Accou
 
     Freezing a frozen account changes its reason. Raises UnknownAccount, AccountClosed, Busy.
     """
-    _settled(once, account)
-    return _answered(once, _set_status(account, AccountStatus.FROZEN, reason))
+    return _answered(once, _set_status(_settled(once, account), AccountStatus.FROZEN, reason))
 
 
 @money
 def unfreeze_account(once: Once | None, /, *, account: UUID) -> Account:
     """Let a frozen account spend again. Raises UnknownAccount, AccountClosed, Busy."""
-    _settled(once, account)
-    return _answered(once, _set_status(account, AccountStatus.ACTIVE, ""))
+    return _answered(once, _set_status(_settled(once, account), AccountStatus.ACTIVE, ""))
 
 
 @money
@@ -133,7 +133,7 @@ def close_account(
         move(sheet, TransactionKind.ADJUSTMENT, -sheet.balance, Counterparty.ADJUSTMENTS, draws, memo)
     post([sheet], sheet, None)
     end_all_allotments(account)
-    return _answered(once, _set_status(account, AccountStatus.CLOSED, memo.reason))
+    return _answered(once, _set_status(sheet, AccountStatus.CLOSED, memo.reason))
 
 
 def insert_account(owner: Owner, particulars: Particulars, at: datetime | None) -> bool:
@@ -158,9 +158,19 @@ def insert_account(owner: Owner, particulars: Particulars, at: datetime | None) 
     return True
 
 
-def _set_status(account: UUID, status: AccountStatus, reason: str) -> Account:
-    Account.objects.filter(pk=account).update(status=status, status_reason=reason, version=F("version") + 1)
-    return Account.objects.get(pk=account)
+def _set_status(sheet: Sheet, status: AccountStatus, reason: str) -> Account:
+    Account.objects.filter(pk=sheet.id).update(status=status, status_reason=reason, version=F("version") + 1)
+    _tell_use(sheet, status, sheet.overdraft_limit, "status")
+    return Account.objects.get(pk=sheet.id)
+
+
+def _tell_use(sheet: Sheet, status: str, overdraft_limit: Decimal, reason: str) -> None:
+    """Tell the world where what was changed of an account switched its use on or off."""
+    enabled = news.usable(status, sheet.balance, overdraft_limit)
+    if enabled != news.usable(sheet.status, sheet.balance, sheet.overdraft_limit):
+        events.write_event(
+            news.status_changed(sheet, enabled=enabled, reason=reason, at=sheet.at, balance=sheet.balance)
+        )
 
 
 def _check_limits(unit: str, particulars: Particulars) -> None:

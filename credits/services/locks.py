@@ -28,7 +28,7 @@ from credits.services.once import Once
 COLUMNS = (
     "id", "external_id", "unit_id", "status", "balance", "held", "overdraft_limit", "debt",
     "sequence", "version", "head_hash", "last_recorded_at", "next_due_at", "time_zone", "week_starts_on",
-    "quota_anchor", "allowance_id", "allowance_ends_at", "next_allowance_id",
+    "quota_anchor", "allowance_id", "allowance_ends_at", "next_allowance_id", "low_balance_threshold", "recharged_to",
 )  # fmt: skip
 LOT = (
     "g.id, g.amount::text, g.remaining::text, g.held::text, g.category, g.priority, g.expires_at, g.transferable,"
@@ -80,7 +80,7 @@ def reading_sql(*, one: bool, with_key: bool, locked: bool, idle: bool = False) 
             (SELECT json_agg(json_build_array({LOT})) FROM {lots})::text,
             (SELECT json_agg(json_build_array({QUOTA})) FROM {quotas})::text,
             (SELECT json_build_array(d.code, d.denied, d.limits) FROM ({ALLOWANCE}) d)::text,
-            (SELECT max(p.id) FROM credits_price p),
+            (SELECT max(p.id) FROM credits_price p), a.low_balance_threshold, a.recharged_to,
             {key}
         FROM ({accounts_sql(one=one, locked=locked, idle=idle)}) AS a ({", ".join(COLUMNS)})
         CROSS JOIN LATERAL (
@@ -178,11 +178,13 @@ def _record(row: tuple[Any, ...]) -> tuple[str, int, str] | None:
 def _sheet(row: tuple[Any, ...]) -> Sheet:
     (
         pk, external_id, unit_id, status, balance, held, overdraft_limit, debt, sequence, version, head_hash,
-        next_due_at, time_zone, week_starts_on, quota_anchor, at, chosen, lots, counts, allowance, book, _record,
+        next_due_at, time_zone, week_starts_on, quota_anchor, at, chosen, lots, counts, allowance, book,
+        threshold, full, _record,
     ) = row  # fmt: skip
     sheet = Sheet(
         pk, Owner(external_id, unit_id), units.decimal_places(unit_id), status, balance, held, overdraft_limit, debt,
         sequence, version, head_hash, at, next_due_at, Calendar(time_zone, week_starts_on, quota_anchor), book or 0,
+        threshold, full,
     )  # fmt: skip
     if lots is not None:
         sheet.lots = sorted((lot(values) for values in orjson.loads(lots)), key=lambda one: one.turn)

@@ -17,6 +17,7 @@ from django.db import connection
 from credits.amounts import plain
 from credits.plan import Lot, Memo, Movement, Reservation, Sheet
 from credits.plan.state import Draws, QuotaCount, StandingOrder
+from credits.services import events
 from credits.services.once import Once
 
 T = TypeVar("T")
@@ -137,6 +138,7 @@ ACCOUNT = {
     "sequence": "bigint",
     "version": "bigint",
     "next_due_at": "timestamptz",
+    "recharged_to": "numeric",
 }
 
 
@@ -150,6 +152,8 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
     Raises StaleSheet where an account is not as it was locked. Constraints of the database judge the rest.
     """
     changed = [sheet for sheet in sheets if sheet.touched]
+    # First, because an account remembers what they tell of.
+    told = events.told(changed)
     parts: dict[str, list[Row]] = {
         "transactions": [_transaction(row, sheet) for sheet in changed for row in sheet.movements],
         "new_lots": [_new_lot(lot, sheet) for sheet in changed for lot in sheet.lots_by_id.values() if lot.is_new],
@@ -162,6 +166,7 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
         "windows": [row for sheet in changed for count in sheet.quotas.values() for row in _windows(count, sheet)],
         "orders": [_order(order) for sheet in changed for order in sheet.orders if order.changed],
         "accounts": [_account(sheet) for sheet in changed],
+        "events": told,
     }
     written = tuple((name, len(rows) == 1) for name, rows in parts.items() if rows)
     values: list[Any] = [
@@ -228,10 +233,12 @@ def _clause(name: str, *, single: bool, moves: bool) -> str:
             FROM {_rows(ORDER, single=single)} WHERE o.id = x.id""",
             "accounts": f"""
             UPDATE credits_account a SET balance = x.balance, held = x.held, debt = x.debt, sequence = x.sequence,
-                {unmoved} version = x.version + 1, next_due_at = x.next_due_at
+                {unmoved} version = x.version + 1, next_due_at = x.next_due_at,
+                recharged_to = x.recharged_to
             FROM {_rows(ACCOUNT, single=single)} {from_head}
             WHERE a.id = x.id AND a.version = x.version
             RETURNING a.id""",
+            "events": _insert("credits_event", events.EVENT, single=single),
         }[name]
         + ")"
     )
@@ -374,6 +381,7 @@ def _account(sheet: Sheet) -> Row:
         "sequence": sheet.sequence,
         "version": sheet.version,
         "next_due_at": sheet.next_due_at,
+        "recharged_to": sheet.recharged_to,
     }
 
 

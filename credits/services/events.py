@@ -1,0 +1,102 @@
+"""Events: how they are written, and how far they may be read.
+
+Readers that remember the last id they saw would lose an event whose transaction committed after a later one's.
+``settle`` says up to which id nothing can appear any more; below that ids are as good as a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from credits.amounts import plain
+from credits.models import Event, EventHorizon
+from credits.plan import Sheet, news
+from credits.plan.news import News
+from credits.services.slices import delete_older
+
+EVENT = {"type": "text", "version": "smallint", "account_id": "uuid", "payload": "jsonb", "recorded_at": "timestamptz"}
+NAMES = ", ".join(EVENT)
+WRITE = (
+    f"INSERT INTO credits_event ({NAMES}) SELECT {NAMES}"  # noqa: S608  # constants
+    f" FROM json_to_recordset(%s::json) AS x ({', '.join(f'{name} {kind}' for name, kind in EVENT.items())})"
+)
+
+
+def told(sheets: Iterable[Sheet]) -> list[dict[str, Any]]:
+    """Return the rows of what the world hears of the sheets' movements."""
+    percent = Decimal(settings.LOW_BALANCE_THRESHOLD_PERCENT)
+    return [_row(each) for sheet in sheets if sheet.movements for each in news.tell(sheet, percent)]
+
+
+def write_event(event: News) -> None:
+    """Write an event that no movement caused. Part of the transaction it tells of, under the account's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, [orjson.dumps([_row(event)], default=plain).decode()])
+
+
+def settle() -> int:
+    """Return the id up to which every event that will ever be there is there, having looked how far that is by now.
+
+    Whoever writes an event holds its account's lock, so its transaction had begun before the event had its id: once
+    every transaction has ended that began before a mark was taken, no event below the mark can appear.
+    """
+    EventHorizon.objects.bulk_create([EventHorizon(pk=EventHorizon.ONLY)], ignore_conflicts=True)
+    with transaction.atomic():
+        row = EventHorizon.objects.select_for_update(no_key=True).get()
+        # In this order, each in a statement of its own: a snapshot must not be older than the id it is to judge.
+        newest = _one("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM credits_event_id_seq")
+        if row.settled >= newest:
+            return row.settled
+        oldest_running = _one("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        this = _one("SELECT pg_current_xact_id()::text::bigint")
+        if row.mark_xact > this:
+            # The database was restored into a younger cluster: its transactions are counted anew.
+            row.mark = row.settled
+        elif row.mark_xact <= oldest_running:
+            row.settled = row.mark
+        if row.mark <= row.settled:
+            row.mark, row.mark_xact = newest, this
+        row.save(update_fields=["settled", "mark", "mark_xact"])
+    return row.settled
+
+
+def settled() -> int:
+    """Return what ``settle`` returned last, to whoever asked."""
+    return EventHorizon.objects.values_list("settled", flat=True).first() or 0
+
+
+def read_events(*, after: int, upto: int, most: int) -> list[Event]:
+    """Return events above one id and up to another, which ``settle`` returned, the oldest first."""
+    return list(Event.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk").select_related("account")[:most])
+
+
+def purge_events(*, unread: int | None = None) -> int:
+    """Delete events older than EVENT_DAYS, but none from the ``unread`` one on, if there is one. Returns how many."""
+    than = timezone.now() - timedelta(days=settings.EVENT_DAYS)
+    first = Event.objects.filter(pk=unread).values_list("recorded_at", flat=True).first() if unread else None
+    # Moments need not be in the order of ids, but they are not far off.
+    return delete_older(Event, "recorded_at", than if first is None else min(than, first - timedelta(hours=1)))
+
+
+def _row(event: News) -> dict[str, Any]:
+    return {
+        "type": event.type,
+        "version": event.version,
+        "account_id": event.account,
+        "payload": event.payload,
+        "recorded_at": event.recorded_at,
+    }
+
+
+def _one(statement: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.fetchone()[0])
