@@ -8,7 +8,17 @@ from celery.schedules import crontab
 from django.conf import settings
 
 from billing import handlers
-from billing.services import inbox, payments, reconciliation, refunds, topups
+from billing.services import (
+    deliveries,
+    fanout,
+    inbox,
+    notices,
+    payments,
+    reconciliation,
+    refunds,
+    replays,
+    topups,
+)
 from credits.jobs import MINUTE, Job, by_name
 from credits.services.runs import Done
 
@@ -37,6 +47,25 @@ def top_up() -> Done:
     return topups.top_up_due()
 
 
+def deliver_webhooks() -> Done:
+    """Make deliveries of what is new, and send those that are due."""
+    read = fanout.fan_out()
+    sent = deliveries.send_due()
+    return Done(sent, f"{int(read)} events read, {int(sent)} requests made")
+
+
+def send_notices() -> Done:
+    """Write letters about what is new, and send them."""
+    notices.take_note()
+    return notices.send_due()
+
+
+def purge_news() -> Done:
+    """Delete what was sent long ago."""
+    sent, letters = replays.purge_deliveries(), notices.purge_notices()
+    return Done(sent + letters, f"{sent} deliveries, {letters} letters")
+
+
 JOBS = by_name([
     Job("process_inbox", "Processes webhooks that no worker was told of, or that are to be tried again", MINUTE,
         process_inbox),
@@ -45,4 +74,9 @@ JOBS = by_name([
     Job("finish_refunds", "Finishes refunds that whoever asked for was cut off from", MINUTE, refunds.finish_refunds),
     Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
         crontab(hour="2", minute="0"), reconcile),
+    Job("deliver_webhooks", "Sends events to webhook endpoints, also those to be tried again", MINUTE,
+        deliver_webhooks),
+    Job("send_notices", "Writes to owners whose balance runs low, and the like", MINUTE, send_notices),
+    Job("purge_deliveries", "Deletes webhook deliveries and letters that were kept long enough",
+        crontab(hour="4", minute="15"), purge_news),
 ])  # fmt: skip

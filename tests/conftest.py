@@ -34,7 +34,8 @@ TABLES = (
     "credits_account, credits_idempotencyrecord, credits_apikey, credits_allowance, credits_clockoffset,"
     " credits_taskrun, credits_kindtotal, credits_bulkadjustment, credits_overview,"
     " credits_staffact, credits_approvalrequest, credits_event, credits_eventhorizon, axes_accessattempt,"
-    " subscriptions_plan, billing_pack, billing_providerevent, billing_difference, billing_autotopup"
+    " subscriptions_plan, billing_pack, billing_providerevent, billing_difference, billing_autotopup,"
+    " billing_webhookendpoint, billing_outboxmark, billing_notice, billing_noticeaddress"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from billing import unsubscribe
 from billing.api.dialects.tokens import TokenUsageViewSet
 from billing.api.topups import AutoTopUpViewSet
 from billing.api.views import CheckoutViewSet, PackViewSet, PaymentViewSet, PortalViewSet
@@ -26,5 +27,6 @@ urlpatterns = [
     ),
     path("api/v1/", include(router.urls)),
     path("webhooks/stripe", receive),
+    path("unsubscribe/<str:token>", unsubscribe.page, name="unsubscribe"),
     path("api/v1/", include(dialect_d.urls)),
 ]

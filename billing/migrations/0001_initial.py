@@ -6,6 +6,7 @@ import django.core.validators
 import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
+import django.contrib.postgres.fields
 from django.db import migrations, models
 
 
@@ -575,5 +576,260 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='refundorder',
             trigger=pgtrigger.compiler.Trigger(name='asked', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."payment_id" IS DISTINCT FROM (NEW."payment_id") OR OLD."amount_minor" IS DISTINCT FROM (NEW."amount_minor") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."request_key" IS DISTINCT FROM (NEW."request_key") OR OLD."actor_kind" IS DISTINCT FROM (NEW."actor_kind") OR OLD."actor_id" IS DISTINCT FROM (NEW."actor_id") OR OLD."actor_name" IS DISTINCT FROM (NEW."actor_name") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='415371ce6170488910b53b9777229e3e87ba4a7d', operation='UPDATE', pgid='pgtrigger_asked_af356', table='billing_refundorder', when='BEFORE')),
+        ),
+        migrations.CreateModel(
+            name='WebhookSecret',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sealed', models.TextField(help_text='The secret, sealed with WEBHOOK_SECRETS_KEY.')),
+                ('ending', models.CharField(help_text='Its last characters, to tell one from another.', max_length=4)),
+                ('created_at', models.DateTimeField()),
+                ('expires_at', models.DateTimeField(help_text='Until when it signs; empty for the newest.', null=True)),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Notice',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('low_balance', 'The balance runs low'), ('balance_restored', 'The balance is no longer low'), ('balance_exhausted', 'The balance is used up'), ('plugin_disabled', 'Use was switched off')], max_length=20)),
+                ('facts', models.JSONField(help_text='What happened, as it is told.')),
+                ('email', models.CharField(blank=True, help_text='Where it went.', max_length=320)),
+                ('status', models.CharField(choices=[('pending', 'Pending'), ('sent', 'Sent'), ('throttled', 'Not sent: one of the kind went lately'), ('unsubscribed', 'Not sent: unsubscribed'), ('no_address', 'Not sent: no address is known'), ('failed', 'Failed')], default='pending', max_length=12)),
+                ('attempts', models.PositiveIntegerField(default=0, help_text='How often it was begun; also who may finish it.')),
+                ('error', models.CharField(blank=True, help_text='Why it could not be sent the last time.', max_length=255)),
+                ('next_try_at', models.DateTimeField(help_text='When it is due; while it is sent, when whoever sends is taken to be gone.', null=True)),
+                ('created_at', models.DateTimeField()),
+                ('sent_at', models.DateTimeField(null=True)),
+                ('account', models.ForeignKey(db_index=False, help_text='Whose owner.', on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='credits.account')),
+                ('event', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='credits.event')),
+            ],
+            options={
+                'verbose_name': 'letter',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='NoticeAddress',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('email', models.CharField(max_length=320)),
+                ('created_at', models.DateTimeField()),
+                ('unsubscribed_at', models.DateTimeField(help_text='Since when it wants none; empty while it does.', null=True)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='credits.account')),
+            ],
+            options={
+                'verbose_name': 'letter address',
+                'verbose_name_plural': 'letter addresses',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='OutboxMark',
+            fields=[
+                ('reader', models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ('event', models.BigIntegerField(default=0, help_text='Up to this id, everything is read.')),
+                ('read_at', models.DateTimeField()),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('event__gte', 0)), name='outbox_mark_event')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookDelivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('message_id', models.CharField(help_text='The header webhook-id: the same at every try and endpoint.', max_length=64)),
+                ('type', models.CharField(help_text='What happened.', max_length=64)),
+                ('body', models.TextField(help_text='What is sent, to the letter.')),
+                ('status', models.CharField(choices=[('pending', 'Pending'), ('delivered', 'Delivered'), ('failed', 'Failed')], default='pending', max_length=9)),
+                ('attempts', models.PositiveIntegerField(default=0, help_text='How often it was tried, also by whoever was killed.')),
+                ('answer', models.PositiveSmallIntegerField(help_text='The last status that came; empty where none did.', null=True)),
+                ('error', models.CharField(blank=True, help_text='Why it was not delivered the last time.', max_length=255)),
+                ('excerpt', models.TextField(blank=True, help_text='How the last answer began.')),
+                ('milliseconds', models.PositiveIntegerField(help_text='How long the last try took.', null=True)),
+                ('occurred_at', models.DateTimeField(help_text='When it happened.')),
+                ('created_at', models.DateTimeField()),
+                ('tried_until', models.DateTimeField(help_text='It is given up at a failure after this.')),
+                ('last_try_at', models.DateTimeField(null=True)),
+                ('done_at', models.DateTimeField(null=True)),
+                ('event', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='credits.event')),
+            ],
+            options={
+                'verbose_name': 'webhook delivery',
+                'verbose_name_plural': 'webhook deliveries',
+                'ordering': ['-id'],
+                'permissions': [('replay_webhookdelivery', 'Can send webhooks again')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookAttempt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField(help_text='One that is missing was cut off.')),
+                ('answer', models.PositiveSmallIntegerField(null=True)),
+                ('error', models.CharField(blank=True, max_length=255)),
+                ('excerpt', models.TextField(blank=True)),
+                ('milliseconds', models.PositiveIntegerField()),
+                ('at', models.DateTimeField()),
+                ('delivery', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='tries', to='billing.webhookdelivery')),
+            ],
+            options={
+                'ordering': ['delivery', 'number'],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookEndpoint',
+            fields=[
+                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ('owner', models.CharField(blank=True, help_text="Whose events, by external id, in every unit; empty is everybody's.", max_length=255)),
+                ('url', models.CharField(help_text='Where they are sent.', max_length=2000)),
+                ('description', models.CharField(blank=True, help_text='For people.', max_length=255)),
+                ('event_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), blank=True, default=list, help_text='Which events; empty is all.', size=None)),
+                ('status', models.CharField(choices=[('active', 'Active'), ('disabled', 'Disabled'), ('deleted', 'Deleted')], default='active', max_length=8)),
+                ('status_reason', models.CharField(blank=True, help_text='Why it was disabled, and by whom.', max_length=255)),
+                ('disabled_at', models.DateTimeField(null=True)),
+                ('after_event', models.BigIntegerField(default=0, help_text='Events after this one are sent: the newest when it was made, or enabled again.')),
+                ('turn', models.BigIntegerField(default=0, help_text='How often somebody began to send; who may record what came.')),
+                ('sending', models.BooleanField(default=False, help_text='Whether somebody sends.')),
+                ('next_try_at', models.DateTimeField(help_text='Nothing is sent before; while somebody sends, when they are taken to be gone.')),
+                ('failures', models.PositiveIntegerField(default=0, help_text='How many tries failed since the last that did not.')),
+                ('failing_since', models.DateTimeField(help_text='When the first of those was.', null=True)),
+                ('last_success_at', models.DateTimeField(null=True)),
+                ('created_by', models.CharField(blank=True, max_length=150)),
+                ('created_at', models.DateTimeField()),
+                ('updated_at', models.DateTimeField()),
+            ],
+            options={
+                'verbose_name': 'webhook endpoint',
+                'ordering': ['-id'],
+                'permissions': [('manage_webhookendpoint', 'Can make, change, test and disable webhook endpoints')],
+                'indexes': [models.Index(condition=models.Q(('status', 'active')), fields=['next_try_at'], name='endpoint_due'), models.Index(fields=['owner', '-id'], name='endpoint_owner')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('disabled_at__isnull', True), ('status', 'active')), models.Q(('disabled_at__isnull', False), ('status__in', ['disabled', 'deleted'])), _connector='OR'), name='endpoint_disabled'), models.CheckConstraint(condition=models.Q(models.Q(('failing_since__isnull', True), ('failures', 0)), models.Q(('failing_since__isnull', False), ('failures__gt', 0)), _connector='OR'), name='endpoint_failing')],
+            },
+        ),
+        migrations.AddField(
+            model_name='webhookdelivery',
+            name='endpoint',
+            field=models.ForeignKey(db_index=False, help_text='Where it goes.', on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='billing.webhookendpoint'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhookendpoint',
+            trigger=pgtrigger.compiler.Trigger(name='keep', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='29c2d46dae1b1bb9441f4cb01eb7da4bc3d0e80d', operation='DELETE', pgid='pgtrigger_keep_5d648', table='billing_webhookendpoint', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhookendpoint',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='8c3a379c0bd597b7cf6c7b4ee4c301e4d6462cf6', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_269ce', table='billing_webhookendpoint', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhookendpoint',
+            trigger=pgtrigger.compiler.Trigger(name='identity', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."owner" IS DISTINCT FROM (NEW."owner") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='733886c59c9f03f8911a31cef16f55e2fb0ea8ef', operation='UPDATE', pgid='pgtrigger_identity_bc527', table='billing_webhookendpoint', when='BEFORE')),
+        ),
+        migrations.AddField(
+            model_name='webhooksecret',
+            name='endpoint',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='secrets', to='billing.webhookendpoint'),
+        ),
+        migrations.AddIndex(
+            model_name='notice',
+            index=models.Index(condition=models.Q(('status', 'pending')), fields=['next_try_at'], name='notice_due'),
+        ),
+        migrations.AddIndex(
+            model_name='notice',
+            index=models.Index(fields=['account', 'kind', '-created_at'], name='notice_of_account'),
+        ),
+        migrations.AddConstraint(
+            model_name='notice',
+            constraint=models.UniqueConstraint(fields=('event',), name='notice_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='notice',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('next_try_at__isnull', False), ('status', 'pending')), models.Q(models.Q(('status', 'pending'), _negated=True), ('next_try_at__isnull', True)), _connector='OR'), name='notice_due'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='notice',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='302dd987ecf5f5e2db28439fb8578e8df37a3555', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_176ae', table='billing_notice', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='notice',
+            trigger=pgtrigger.compiler.Trigger(name='as_told', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."event_id" IS DISTINCT FROM (NEW."event_id") OR OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."facts" IS DISTINCT FROM (NEW."facts") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='6270ca817016a3817546bc054c845b7ca10902d0', operation='UPDATE', pgid='pgtrigger_as_told_b812c', table='billing_notice', when='BEFORE')),
+        ),
+        migrations.AddConstraint(
+            model_name='noticeaddress',
+            constraint=models.UniqueConstraint(fields=('account', 'email'), name='notice_address_once'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='noticeaddress',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='0c83d2d3f346eabaefb16e6fa5f1f80529e1a928', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_bc58a', table='billing_noticeaddress', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='noticeaddress',
+            trigger=pgtrigger.compiler.Trigger(name='identity', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='af749a6d15440c82d58dbed895e6ec970a5a6e80', operation='UPDATE', pgid='pgtrigger_identity_87782', table='billing_noticeaddress', when='BEFORE')),
+        ),
+        migrations.AddIndex(
+            model_name='webhookattempt',
+            index=models.Index(fields=['at'], name='attempt_at'),
+        ),
+        migrations.AddConstraint(
+            model_name='webhookattempt',
+            constraint=models.UniqueConstraint(fields=('delivery', 'number'), name='attempt_once'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhookattempt',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='161205dcf280efa070bcb957c802475597c7f8ea', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_33351', table='billing_webhookattempt', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhookattempt',
+            trigger=pgtrigger.compiler.Trigger(name='written_once', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='bdbbcd505c56ba9d2538163d258e0c7db1283070', operation='UPDATE', pgid='pgtrigger_written_once_f7351', table='billing_webhookattempt', when='BEFORE')),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(condition=models.Q(('status', 'pending')), fields=['endpoint', 'id'], name='delivery_next'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(condition=models.Q(('status', 'failed')), fields=['endpoint', '-id'], name='delivery_failed'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(fields=['endpoint', '-id'], name='delivery_of_endpoint'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(fields=['message_id'], name='delivery_message'),
+        ),
+        migrations.AddIndex(
+            model_name='webhookdelivery',
+            index=models.Index(fields=['done_at'], name='delivery_done'),
+        ),
+        migrations.AddConstraint(
+            model_name='webhookdelivery',
+            constraint=models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('endpoint', 'event'), name='delivery_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='webhookdelivery',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('done_at__isnull', True), ('status', 'pending')), models.Q(('done_at__isnull', False), ('status__in', ['delivered', 'failed'])), _connector='OR'), name='delivery_ended'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhookdelivery',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='73947a053de3fa743565a95b5fbd253349111f55', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_d28d4', table='billing_webhookdelivery', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhookdelivery',
+            trigger=pgtrigger.compiler.Trigger(name='as_told', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."endpoint_id" IS DISTINCT FROM (NEW."endpoint_id") OR OLD."event_id" IS DISTINCT FROM (NEW."event_id") OR OLD."message_id" IS DISTINCT FROM (NEW."message_id") OR OLD."type" IS DISTINCT FROM (NEW."type") OR OLD."body" IS DISTINCT FROM (NEW."body") OR OLD."occurred_at" IS DISTINCT FROM (NEW."occurred_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='cafcea0d1e5dcf7adca337498a621120da27d40e', operation='UPDATE', pgid='pgtrigger_as_told_68eb3', table='billing_webhookdelivery', when='BEFORE')),
+        ),
+        migrations.AddConstraint(
+            model_name='webhooksecret',
+            constraint=models.UniqueConstraint(condition=models.Q(('expires_at__isnull', True)), fields=('endpoint',), name='webhook_secret_newest'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhooksecret',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='128b3fb6964c94ab86dda585336d8db7a25ef6f1', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_e6052', table='billing_webhooksecret', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='webhooksecret',
+            trigger=pgtrigger.compiler.Trigger(name='as_made', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."endpoint_id" IS DISTINCT FROM (NEW."endpoint_id") OR OLD."ending" IS DISTINCT FROM (NEW."ending") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='0bfe49c434999aebc6eb1044d604e1d404709cf4', operation='UPDATE', pgid='pgtrigger_as_made_06f1c', table='billing_webhooksecret', when='BEFORE')),
         ),
     ]

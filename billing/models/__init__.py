@@ -7,6 +7,10 @@ how money went back: light records, for support and for the figure to be clawed 
 was asked for here, an AutoTopUp what an account buys by itself when it runs low. A ProviderEvent is a webhook.
 A Difference is what the provider has otherwise than we do.
 
+What others are told: a WebhookEndpoint is where events are sent, signed with a WebhookSecret; a WebhookDelivery is one
+event on its way there, a WebhookAttempt one try. A Notice is a letter to an account's owner, a NoticeAddress where
+those go, unless it wants none. An OutboxMark is how far a reader has come with the events.
+
 The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
 clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books asks.
 
@@ -17,7 +21,17 @@ from billing.models.catalogue import Pack, PlanPrice
 from billing.models.checkouts import Checkout, CheckoutKind, CheckoutStatus
 from billing.models.customers import Customer
 from billing.models.differences import Difference, DifferenceKind
+from billing.models.endpoints import (
+    DeliveryStatus,
+    EndpointStatus,
+    OutboxMark,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 from billing.models.events import EventState, ProviderEvent
+from billing.models.notices import Notice, NoticeAddress, NoticeKind, NoticeStatus
 from billing.models.payments import Dispute, Invoice, Payment, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
 from billing.models.topups import AutoTopUp
@@ -28,11 +42,18 @@ __all__ = [
     "CheckoutKind",
     "CheckoutStatus",
     "Customer",
+    "DeliveryStatus",
     "Difference",
     "DifferenceKind",
     "Dispute",
+    "EndpointStatus",
     "EventState",
     "Invoice",
+    "Notice",
+    "NoticeAddress",
+    "NoticeKind",
+    "NoticeStatus",
+    "OutboxMark",
     "Pack",
     "Payment",
     "PlanPrice",
@@ -40,4 +61,8 @@ __all__ = [
     "Refund",
     "RefundOrder",
     "RefundStatus",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

@@ -43,6 +43,7 @@ class WebhookEndpoint(models.Model):
         default=0, help_text="Events after this one are sent: the newest when it was made, or enabled again."
     )
     turn = models.BigIntegerField(default=0, help_text="How often somebody began to send; who may record what came.")
+    sending = models.BooleanField(default=False, help_text="Whether somebody sends.")
     next_try_at = models.DateTimeField(
         help_text="Nothing is sent before; while somebody sends, when they are taken to be gone."
     )
@@ -139,7 +140,7 @@ class WebhookDelivery(models.Model):
                 name="delivery_once", fields=["endpoint", "event"], condition=Q(event__isnull=False)
             ),
             models.CheckConstraint(
-                name="delivery_done",
+                name="delivery_ended",
                 condition=Q(status="pending", done_at__isnull=True)
                 | Q(status__in=["delivered", "failed"], done_at__isnull=False),
             ),
@@ -149,7 +150,7 @@ class WebhookDelivery(models.Model):
             models.Index(name="delivery_failed", fields=["endpoint", "-id"], condition=Q(status="failed")),
             models.Index(name="delivery_of_endpoint", fields=["endpoint", "-id"]),
             models.Index(name="delivery_message", fields=["message_id"]),
-            models.Index(name="delivery_old", fields=["created_at"], condition=~Q(status="pending")),
+            models.Index(name="delivery_done", fields=["done_at"]),
         ]
         triggers = [
             guards.NO_TRUNCATE,
@@ -165,7 +166,7 @@ class WebhookDelivery(models.Model):
 class WebhookAttempt(models.Model):
     """One try of a delivery, and what came of it."""
 
-    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="tries", db_index=False)
+    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.PROTECT, related_name="tries", db_index=False)
     number = models.PositiveIntegerField(help_text="One that is missing was cut off.")
     answer = models.PositiveSmallIntegerField(null=True)
     error = models.CharField(max_length=255, blank=True)
@@ -176,6 +177,7 @@ class WebhookAttempt(models.Model):
     class Meta:
         ordering = ["delivery", "number"]
         constraints = [models.UniqueConstraint(name="attempt_once", fields=["delivery", "number"])]
+        indexes = [models.Index(name="attempt_at", fields=["at"])]
         triggers = [
             guards.NO_TRUNCATE,
             pgtrigger.Protect(name="written_once", operation=pgtrigger.Update),

@@ -71,19 +71,20 @@ class Notice(models.Model):
         return f"{self.get_kind_display()}, {self.get_status_display().lower()}"
 
 
-class NoticeOptOut(models.Model):
-    """An address that wants no more letters about an account."""
+class NoticeAddress(models.Model):
+    """An address that letters about an account went to, and whether it still wants them. Links in letters name it."""
 
     account = models.ForeignKey("credits.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
     email = models.CharField(max_length=320)
     created_at = models.DateTimeField()
+    unsubscribed_at = models.DateTimeField(null=True, help_text="Since when it wants none; empty while it does.")
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = "unsubscribed address"
-        verbose_name_plural = "unsubscribed addresses"
-        constraints = [models.UniqueConstraint(name="notice_opt_out_once", fields=["account", "email"])]
-        triggers = [guards.NO_TRUNCATE]
+        verbose_name = "letter address"
+        verbose_name_plural = "letter addresses"
+        constraints = [models.UniqueConstraint(name="notice_address_once", fields=["account", "email"])]
+        triggers = [guards.NO_TRUNCATE, pgtrigger.ReadOnly(name="identity", fields=["account", "email", "created_at"])]
 
     def __str__(self) -> str:
         return self.email

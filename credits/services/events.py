@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from credits import listeners
 from credits.amounts import plain
 from credits.models import Event, EventHorizon
 from credits.plan import Sheet, news
@@ -40,6 +41,7 @@ def write_event(event: News) -> None:
     """Write an event that no movement caused. Part of the transaction it tells of, under the account's lock."""
     with connection.cursor() as cursor:
         cursor.execute(WRITE, [orjson.dumps([_row(event)], default=plain).decode()])
+    listeners.tell()
 
 
 def settle() -> int:
