@@ -89,9 +89,10 @@ def send(notice: Notice, *, now: datetime | None = None) -> None:
         return
     try:
         letter(notice, address).send()
-    except smtplib.SMTPRecipientsRefused:
-        _end(notice, NoticeStatus.FAILED, error="The mail server refuses the address.")
     except OSError as error:
+        if _refused(error):
+            _end(notice, NoticeStatus.FAILED, error="The mail server refuses the address.")
+            return
         # A mail server's own words may hold more than the log should.
         log.warning("Letter %s could not be sent: %s", notice.pk, type(error).__name__)
         _put_back(notice, type(error).__name__, now)
@@ -208,6 +209,13 @@ def _facts(event: Told, told: dict[str, Any]) -> dict[str, str]:
 def _amount(value: Decimal | int) -> str:
     text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _refused(error: OSError) -> bool:
+    """Whether the mail server will never take a letter for the address; a code below 500 says: not now."""
+    if not isinstance(error, smtplib.SMTPRecipientsRefused):
+        return False
+    return all(code >= 500 for code, _ in error.recipients.values())
 
 
 def _end(notice: Notice, status: NoticeStatus, *, error: str = "", sent_at: datetime | None = None) -> None:

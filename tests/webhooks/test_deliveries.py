@@ -96,7 +96,9 @@ class TestOrder:
         assert hook.work(now=now + timedelta(minutes=1)) == 1
         assert hook.work(now=now + timedelta(minutes=2)) == 4
 
-        events = [f"evt_{pk}" for pk in Event.objects.filter(type__in=MOVEMENTS).order_by("pk").values_list("pk", flat=True)]
+        events = [
+            f"evt_{pk}" for pk in Event.objects.filter(type__in=MOVEMENTS).order_by("pk").values_list("pk", flat=True)
+        ]
         assert hook.receiver.ids == [events[0], events[0], *events]
 
     def test_is_kept_with_one_request_at_a_time_by_many_workers(self, hook: Hook, alice: Account) -> None:
