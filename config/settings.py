@@ -160,6 +160,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountStatusEnum": "credits.models.accounts.AccountStatus",
         "HoldStatusEnum": "credits.models.holds.HoldStatus",
+        "WebhookEndpointStatusEnum": "billing.models.endpoints.EndpointStatus",
+        "WebhookDeliveryStatusEnum": "billing.models.endpoints.DeliveryStatus",
+        "WebhookSwitchEnum": "billing.api.endpoint_requests.SWITCH",
         "SubscriptionStatusEnum": "subscriptions.models.subscriptions.Status",
         "SubscriptionVerbEnum": "subscriptions.models.subscriptions.Verb",
         "PreviewedVerbEnum": "subscriptions.api.requests.PREVIEWED",

@@ -14,6 +14,7 @@ from billing import refusals
 from billing.models import DeliveryStatus, EndpointStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from billing.services.deliveries import note, request, tried_until
 from billing.services.endpoints import purge_secrets, signing_secrets
+from credits.services.once import Once, keep
 from credits.services.slices import delete_older
 
 PING = "evt.webhooks.ping"
@@ -61,11 +62,13 @@ def give_up_delivery(delivery: WebhookDelivery, *, now: datetime | None = None) 
     return True
 
 
-def ping_endpoint(endpoint: WebhookEndpoint) -> WebhookDelivery:
+def ping_endpoint(endpoint: WebhookEndpoint, *, once: Once | None = None) -> WebhookDelivery:
     """Send an event that means nothing, now, past all that waits, and return what came of it. It is not tried again.
 
-    Never called inside a transaction.
+    Never called inside a transaction. Raises UnknownEndpoint, Replay.
     """
+    if once is not None:
+        once.check(once.find())
     if endpoint.status == EndpointStatus.DELETED:
         raise refusals.UnknownEndpoint("There is no such webhook endpoint.")
     now = timezone.now()
@@ -85,11 +88,14 @@ def ping_endpoint(endpoint: WebhookEndpoint) -> WebhookDelivery:
     outcome = request(endpoint, row, signing_secrets(endpoint, now))
     row.status = DeliveryStatus.DELIVERED if outcome.delivered else DeliveryStatus.FAILED
     row.done_at = timezone.now()
-    with transaction.atomic():
+
+    def kept() -> WebhookDelivery:
         row.save()
         note(row, outcome, now)
         row.save()
-    return row
+        return row
+
+    return keep(once=once, act=kept)
 
 
 def purge_deliveries(*, now: datetime | None = None) -> int:
