@@ -135,6 +135,16 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "News",
+                "separator": True,
+                "items": [
+                    _page("Webhook endpoints", "send", "billing.webhookendpoint"),
+                    _page("Webhook deliveries", "outbox", "billing.webhookdelivery"),
+                    _page("Letters", "mail", "billing.notice"),
+                    _page("Letter addresses", "contact_mail", "billing.noticeaddress"),
+                ],
+            },
+            {
                 "title": "Clock",
                 "separator": True,
                 "items": [

@@ -1,5 +1,31 @@
-"""The admin of money from outside: what is sold, what was paid, and what the provider told."""
+"""The admin of money from outside, and of what others are told: what is sold, what was paid, what was sent."""
 
-from billing.admin import account_section, catalogue, differences, events, find, front, payments, topups, verbs
+from billing.admin import (
+    account_section,
+    catalogue,
+    deliveries,
+    differences,
+    endpoints,
+    events,
+    find,
+    front,
+    notices,
+    payments,
+    topups,
+    verbs,
+)
 
-__all__ = ["account_section", "catalogue", "differences", "events", "find", "front", "payments", "topups", "verbs"]
+__all__ = [
+    "account_section",
+    "catalogue",
+    "deliveries",
+    "differences",
+    "endpoints",
+    "events",
+    "find",
+    "front",
+    "notices",
+    "payments",
+    "topups",
+    "verbs",
+]

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -31,15 +32,22 @@ MOST_SECRETS = 5
 
 @transaction.atomic
 def make_endpoint(
-    *, url: str, owner: str = "", event_types: Sequence[str] = (), description: str = "", created_by: str = ""
+    *,
+    url: str,
+    owner: str = "",
+    event_types: Sequence[str] = (),
+    description: str = "",
+    created_by: str = "",
+    pk: UUID | None = None,
 ) -> tuple[WebhookEndpoint, str]:
     """Make an endpoint, which is sent what happens from now on. Returns it with its secret, which nobody sees again.
 
-    Raises InvalidField for an address that may not be sent to, or a type that there is not.
+    ``pk`` is one that was drawn before, so that pressing a button twice makes one. Raises InvalidField for an address
+    that may not be sent to, or a type that there is not; IntegrityError where there is one of the ``pk`` already.
     """
     now = timezone.now()
     row = WebhookEndpoint.objects.create(
-        id=uuid7(),
+        id=pk or new_id(),
         owner=owner,
         url=_url(url),
         description=description,
@@ -135,6 +143,12 @@ def signed_headers(secrets_: Sequence[WebhookSecret], message_id: str, body: str
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
+
+
+def new_id() -> UUID:
+    """Draw the id of an endpoint that is to be made."""
+    drawn: UUID = uuid7()
+    return drawn
 
 
 def known_types() -> list[str]:
