@@ -215,6 +215,15 @@ IDEMPOTENCY_DAYS = env.whole("IDEMPOTENCY_DAYS", 90, most=36_500)
 HOLD_SECONDS = env.whole("HOLD_SECONDS", 900, least=1)
 HOLD_SECONDS_MAX = env.whole("HOLD_SECONDS_MAX", 30 * 24 * 3600, least=1)
 
+# --- Events: what the world hears, and what it tells ------------------------------------------------------------------
+# NATS with JetStream. Without it events stay where they are written, for webhooks and for who asks the API.
+NATS_URL = env.optional_url("NATS_URL", schemes=("nats", "tls"))
+# What a new merchant is given, and what each of its orders brings.
+TRIAL_CREDITS = env.whole("TRIAL_CREDITS", 100, most=10**9)
+ORDER_CREDIT_FIXED_AMOUNT = env.whole("ORDER_CREDIT_FIXED_AMOUNT", 10, least=1, most=10**9)
+# For how many seconds Valkey may answer whether a plugin is enabled; 0 asks the books every time.
+PLUGIN_STATUS_CACHE_TTL = env.whole("PLUGIN_STATUS_CACHE_TTL", 15, most=3600)
+
 # --- The AI gateway: what a trace really cost -------------------------------------------------------------------------
 # The whole address of Portkey's log API; without one, traces cannot be charged.
 PORTKEY_URL = env.optional_url("PORTKEY_URL", schemes=("https", "http"))

@@ -140,8 +140,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Webhook endpoints", "send", "billing.webhookendpoint"),
                     _page("Webhook deliveries", "outbox", "billing.webhookdelivery"),
-                    _page("Letters", "mail", "billing.notice"),
-                    _page("Letter addresses", "contact_mail", "billing.noticeaddress"),
+                    _page("E-mails", "mail", "billing.notice"),
+                    _page("E-mail addresses", "contact_mail", "billing.noticeaddress"),
                 ],
             },
             {

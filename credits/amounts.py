@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,27 @@ def number(amount: Decimal) -> int | orjson.Fragment:
 def plain(value: Any) -> Any:
     """Say for orjson what it does not know: a Decimal is a number, anything else its text."""
     return number(value) if isinstance(value, Decimal) else str(value)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return a JSON object; numbers with a fraction become Decimals, NaN and Infinity too, for fields to refuse.
+
+    Raises ValueError for anything else, and where something is named twice: which of two amounts was meant?
+    """
+    try:
+        value = json.loads(body.decode(), parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=_named_once)
+    except (ValueError, RecursionError, ArithmeticError):
+        raise ValueError("The body is not valid JSON in UTF-8, or names something twice.") from None
+    if not isinstance(value, dict):
+        raise ValueError("The body must be a JSON object.")  # noqa: TRY004  # what is wrong is what was sent
+    return value
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    named = dict(pairs)
+    if len(named) != len(pairs):
+        raise ValueError("named twice")
+    return named
 
 
 def say(amount: Decimal) -> str:

@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,6 +61,19 @@ def valkey_program() -> Path:
     raise DevError(
         "No Valkey found: install the wheel (make run does), the system's package valkey or redis, or set REDIS_URL."
     )
+
+
+def nats_program() -> Path:
+    """Return the server that speaks NATS. Raises DevError when there is none."""
+    # Its wheel puts the program where Python's own is.
+    candidates = [Path(sys.executable).parent / "nats-server"]
+    if on_path := shutil.which("nats-server"):
+        candidates.append(Path(on_path))
+    candidates += [brew / "bin" / "nats-server" for brew in HOMEBREW]
+    for program in candidates:
+        if _runs(program):
+            return program
+    raise DevError("No NATS found: install the wheel (make run does), nats-server, or set NATS_URL.")
 
 
 def major_version(programs: Path) -> int:

@@ -1,8 +1,8 @@
 """Find or start the servers the service needs, and share them between the commands that use them.
 
-`DATABASE_URL` and `REDIS_URL` in the environment win: nothing is started then. Otherwise each server lives in the state
-folder, and each user of it holds a shared lock on `users.lock` there for as long as it runs. Whoever leaves last stops
-the server, so it does not matter who started it; a killed user lets go of its lock by dying.
+`DATABASE_URL`, `REDIS_URL` and `NATS_URL` in the environment win: nothing is started then. Otherwise each server lives
+in the state folder, and each user of it holds a shared lock on `users.lock` there for as long as it runs. Whoever
+leaves last stops the server, so it does not matter who started it; a killed user lets go of its lock by dying.
 
     python -m dev.servers exec -- COMMAND …     runs COMMAND with the servers up, and their addresses and the other
                                                 variables of development in its environment
@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from .nats import Nats
 from .postgres import Postgres
 from .state import DevError, development, locked, state_folder
 from .valkey import Valkey
@@ -54,7 +55,7 @@ class Server(Protocol):
         """Stop it, whoever started it."""
 
 
-KINDS: dict[str, Callable[[Path], Server]] = {"DATABASE_URL": Postgres, "REDIS_URL": Valkey}
+KINDS: dict[str, Callable[[Path], Server]] = {"DATABASE_URL": Postgres, "REDIS_URL": Valkey, "NATS_URL": Nats}
 
 
 def own_servers() -> dict[str, Server]:
@@ -72,7 +73,7 @@ def servers(say: Say = silently, own: Mapping[str, Server] | None = None) -> Ite
     with ExitStack() as stack:
         stack.enter_context(_sigterm_as_ctrl_c())
         addresses = {variable: stack.enter_context(shared(server, say)) for variable, server in own.items()}
-        yield {variable: addresses.get(variable) or os.environ[variable] for variable in KINDS}
+        yield {variable: addresses.get(variable) or os.environ.get(variable, "") for variable in KINDS}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +22,11 @@ from django.test.utils import setup_databases, teardown_databases
 from billing import offers
 from billing.providers import portkey as provider
 from billing.providers import stripe as payments
+from billing.providers.nats import Bus
 from credits.models import Account, Scope
 from credits.services import keys
 from tests.books import Books, audit, snapshot
+from tests.bus import Server
 from tests.factories import make_account
 from tests.fakes.portkey import FakePortkey
 from tests.fakes.stripe import FakeStripe
@@ -35,7 +38,8 @@ TABLES = (
     " credits_taskrun, credits_kindtotal, credits_bulkadjustment, credits_overview,"
     " credits_staffact, credits_approvalrequest, credits_event, credits_eventhorizon, axes_accessattempt,"
     " subscriptions_plan, billing_pack, billing_providerevent, billing_difference, billing_autotopup,"
-    " billing_webhookendpoint, billing_outboxmark, billing_notice, billing_noticeaddress"
+    " billing_webhookendpoint, billing_outboxmark, billing_notice, billing_noticeaddress,"
+    " billing_relaylane, billing_publishedtotal, billing_deadletter"
 )
 
 
@@ -177,6 +181,23 @@ def fake_stripe(settings: Any) -> Iterator[FakeStripe]:
 def stripe_settings(fake: FakeStripe) -> dict[str, str]:
     """Return what points the service at a Stripe account: settings, or the environment of a process."""
     return {"STRIPE_API_BASE": fake.url, "STRIPE_SECRET_KEY": fake.key, "STRIPE_WEBHOOK_SECRET": fake.secret}
+
+
+@pytest.fixture
+def nats(settings: Any, tmp_path: Path) -> Iterator[Server]:
+    """A NATS server of this test's own, which the service is to use."""
+    own = Server(tmp_path)
+    own.start()
+    settings.NATS_URL = own.url
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def bus(nats: Server) -> Iterator[Bus]:
+    """A connection to ``nats``."""
+    with Bus(nats.url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,17 +8,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dev.servers import servers
+from dev.servers import own_servers, servers
 
 _up = ExitStack()
 # What would let a test ask, or tell, somebody outside of this machine.
-ELSEWHERE = ("PORTKEY_", "STRIPE_", "PROMETHEUS_", "METRICS_", "SENTRY_", "OTEL_")
+ELSEWHERE = ("PORTKEY_", "STRIPE_", "PROMETHEUS_", "METRICS_", "SENTRY_", "OTEL_", "NATS_")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
     """Start or join the servers, and set the environment that settings are read from."""
-    os.environ.update(_up.enter_context(servers()))
+    own = own_servers()
+    # Streams have one name each: tests that need NATS have a server of their own (the fixture ``bus``).
+    own.pop("NATS_URL", None)
+    os.environ.update(_up.enter_context(servers(own=own)))
     # A name that does not exist: Django makes test_… of it, so nothing reaches another database by mistake, and two
     # runs at once have one each.
     address = urlsplit(os.environ["DATABASE_URL"])

@@ -5,7 +5,8 @@ the provider's prices pays for which version of a plan. A Checkout is one visit 
 it was opened on. A Payment is money that came in, an Invoice what a period of a subscription cost, a Refund or Dispute
 how money went back: light records, for support and for the figure to be clawed back. A RefundOrder is a refund that
 was asked for here, an AutoTopUp what an account buys by itself when it runs low. A ProviderEvent is a webhook.
-A Difference is what the provider has otherwise than we do.
+A Difference is what the provider has otherwise than we do. A RelayLane is how far events were published on NATS, a
+PublishedTotal how many, a DeadLetter a message from there that could not be applied.
 
 What others are told: a WebhookEndpoint is where events are sent, signed with a WebhookSecret; a WebhookDelivery is one
 event on its way there, a WebhookAttempt one try. A Notice is a letter to an account's owner, a NoticeAddress where
@@ -34,6 +35,7 @@ from billing.models.events import EventState, ProviderEvent
 from billing.models.notices import Notice, NoticeAddress, NoticeKind, NoticeStatus
 from billing.models.payments import Dispute, Invoice, Payment, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
+from billing.models.relay import DeadLetter, LetterState, PublishedTotal, RelayLane
 from billing.models.topups import AutoTopUp
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "CheckoutKind",
     "CheckoutStatus",
     "Customer",
+    "DeadLetter",
     "DeliveryStatus",
     "Difference",
     "DifferenceKind",
@@ -49,6 +52,7 @@ __all__ = [
     "EndpointStatus",
     "EventState",
     "Invoice",
+    "LetterState",
     "Notice",
     "NoticeAddress",
     "NoticeKind",
@@ -58,9 +62,11 @@ __all__ = [
     "Payment",
     "PlanPrice",
     "ProviderEvent",
+    "PublishedTotal",
     "Refund",
     "RefundOrder",
     "RefundStatus",
+    "RelayLane",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

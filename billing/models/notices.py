@@ -49,7 +49,7 @@ class Notice(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = "letter"
+        verbose_name = "e-mail"
         constraints = [
             models.UniqueConstraint(name="notice_once", fields=["event"]),
             models.CheckConstraint(
@@ -81,8 +81,8 @@ class NoticeAddress(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = "letter address"
-        verbose_name_plural = "letter addresses"
+        verbose_name = "e-mail address"
+        verbose_name_plural = "e-mail addresses"
         constraints = [models.UniqueConstraint(name="notice_address_once", fields=["account", "email"])]
         triggers = [guards.NO_TRUNCATE, pgtrigger.ReadOnly(name="identity", fields=["account", "email", "created_at"])]
 

@@ -14,7 +14,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from credits.amounts import number, plain
+from credits.amounts import number, plain, read_object
 from credits.api.bodies import MAX_BODY
 from credits.api.problems import BodyTooLarge
 
@@ -67,22 +67,9 @@ class JsonParser(BaseParser):
             # It came in chunks, of which there were none.
             return {}
         try:
-            value = json.loads(
-                body.decode(), parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=_named_once
-            )
-        except (ValueError, RecursionError, ArithmeticError):
-            raise ParseError("The body is not valid JSON in UTF-8, or names something twice.") from None
-        if not isinstance(value, dict):
-            raise ParseError("The body must be a JSON object.")
-        return value
-
-
-def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object, unless it names something twice: which of two amounts was meant?"""
-    named = dict(pairs)
-    if len(named) != len(pairs):
-        raise ValueError("named twice")
-    return named
+            return read_object(body)
+        except ValueError as error:
+            raise ParseError(str(error)) from None
 
 
 class JsonRenderer(BaseRenderer):

@@ -14,11 +14,11 @@ class EventType(models.TextChoices):
 
     RECHARGED = "evt.credits.recharged", "Credits came in"
     CONSUMED = "evt.credits.consumed", "Credits were used"
-    REFUNDED = "evt.credits.refunded", "Credits were given back"
+    REFUNDED = "evt.credits.refunded", "Credits went back, to the account or out of it"
     ADJUSTED = "evt.credits.adjusted", "The balance was adjusted"
     EXPIRED = "evt.credits.expired", "Credits expired"
     TRANSFERRED = "evt.credits.transferred", "Credits moved between accounts"
-    CLAWED_BACK = "evt.credits.clawed_back", "Credits were taken back"
+    DEBT_REPAID = "evt.credits.debt_repaid", "A debt was repaid"
     REVERSED = "evt.credits.reversed", "A movement was reversed"
     LOW_BALANCE_REACHED = "evt.credits.low_balance_reached", "The balance ran low"
     BALANCE_RESTORED = "evt.credits.balance_restored", "The balance is no longer low"

@@ -29,7 +29,7 @@ TYPES = {
     TransactionKind.ADJUSTMENT: EventType.ADJUSTED,
     TransactionKind.EXPIRY: EventType.EXPIRED,
     TransactionKind.TRANSFER: EventType.TRANSFERRED,
-    TransactionKind.CLAWBACK: EventType.CLAWED_BACK,
+    TransactionKind.CLAWBACK: EventType.DEBT_REPAID,
     TransactionKind.REVERSAL: EventType.REVERSED,
 }
 # What gives back fills up to nothing new: the percentage goes on to be of what it was.
@@ -51,7 +51,7 @@ def tell(sheet: Sheet, percent: Decimal) -> list[News]:
     """Return the events of what was planned on a sheet, in order, and remember what its balance has risen to."""
     told: list[News] = []
     for movement in sheet.movements:
-        event = TYPES[TransactionKind(movement.kind)]
+        event = type_of(movement)
         told.append(News(event, sheet.id, _moved(movement, sheet.id), movement.recorded_at))
         threshold = low_at(sheet.low_balance_threshold, sheet.recharged_to, percent)
         told += _crossed(sheet, movement, threshold)
@@ -59,6 +59,16 @@ def tell(sheet: Sheet, percent: Decimal) -> list[News]:
         if event in RECHARGING and movement.amount > 0 and movement.balance_after > (threshold or ZERO):
             sheet.recharged_to = movement.balance_after
     return told
+
+
+def type_of(movement: Movement) -> EventType:
+    """Return which event tells of a movement.
+
+    What is taken back of an order or a payment that was refunded is a refund too: its amount is negative.
+    """
+    if movement.kind == TransactionKind.CLAWBACK and movement.parent_id is not None:
+        return EventType.REFUNDED
+    return TYPES[TransactionKind(movement.kind)]
 
 
 def low_at(own: Decimal | None, recharged_to: Decimal, percent: Decimal) -> Decimal | None:

@@ -6,14 +6,19 @@ Readers that remember the last id they saw would lose an event whose transaction
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from credits import listeners
@@ -44,19 +49,32 @@ def write_event(event: News) -> None:
     listeners.tell()
 
 
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Up to which id events are settled, and whether there are later ones that are not yet."""
+
+    settled: int
+    pending: bool
+
+
 def settle() -> int:
     """Return the id up to which every event that will ever be there is there, having looked how far that is by now.
 
     Whoever writes an event holds its account's lock, so its transaction had begun before the event had its id: once
     every transaction has ended that began before a mark was taken, no event below the mark can appear.
     """
+    return look().settled
+
+
+def look() -> Horizon:
+    """Return what ``settle`` does, and whether it is worth looking again soon."""
     EventHorizon.objects.bulk_create([EventHorizon(pk=EventHorizon.ONLY)], ignore_conflicts=True)
     with transaction.atomic():
         row = EventHorizon.objects.select_for_update(no_key=True).get()
         # In this order, each in a statement of its own: a snapshot must not be older than the id it is to judge.
         newest = _one("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM credits_event_id_seq")
         if row.settled >= newest:
-            return row.settled
+            return Horizon(row.settled, pending=False)
         oldest_running = _one("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         this = _one("SELECT pg_current_xact_id()::text::bigint")
         if row.mark_xact > this:
@@ -67,7 +85,7 @@ def settle() -> int:
         if row.mark <= row.settled:
             row.mark, row.mark_xact = newest, this
         row.save(update_fields=["settled", "mark", "mark_xact"])
-    return row.settled
+    return Horizon(row.settled, pending=row.settled < newest)
 
 
 def settled() -> int:
@@ -75,9 +93,34 @@ def settled() -> int:
     return EventHorizon.objects.values_list("settled", flat=True).first() or 0
 
 
-def read_events(*, after: int, upto: int, most: int) -> list[Event]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it is read: its payload is the text that PostgreSQL keeps, in which every amount is exact."""
+
+    id: int
+    type: str
+    version: int
+    account_id: UUID | None
+    recorded_at: datetime
+    text: str
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload, its amounts as Decimals."""
+        parsed: dict[str, Any] = json.loads(self.text, parse_float=Decimal)
+        return parsed
+
+    def body(self) -> bytes:
+        """Return the JSON that the world gets: the payload, and which event it is."""
+        head = orjson.dumps({"event_id": self.id, "event_type": self.type, "event_version": self.version})
+        return head[:-1] + b"," + self.text.encode()[1:]
+
+
+def read_events(*, after: int, upto: int, most: int) -> list[Told]:
     """Return events above one id and up to another, which ``settle`` returned, the oldest first."""
-    return list(Event.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk").select_related("account")[:most])
+    rows = Event.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk")
+    columns = ("pk", "type", "version", "account_id", "recorded_at", Cast("payload", TextField()))
+    return [Told(*row) for row in rows.values_list(*columns)[:most]]
 
 
 def purge_events(*, unread: int | None = None) -> int:

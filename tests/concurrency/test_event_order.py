@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from django.db import connections, transaction
 
 from credits.models import Event
-from credits.services.events import read_events, settle, settled
+from credits.services.events import Told, read_events, settle, settled
 from tests.factories import make_account, spend
 from tests.threads import at_once
 
@@ -67,12 +67,12 @@ class TestSessionsThatCommitOutOfOrder:
 
     def test_each_account_is_in_the_order_of_its_books(self, committed: None) -> None:
         accounts = [make_account(external_id=f"owner-{number}", balance=100) for number in range(3)]
-        seen: list[Event] = []
+        seen: list[Told] = []
         reading = threading.Event()
 
         def read() -> None:
             while not reading.is_set():
-                seen.extend(read_events(after=seen[-1].pk if seen else 0, upto=settle(), most=7))
+                seen.extend(read_events(after=seen[-1].id if seen else 0, upto=settle(), most=7))
             connections.close_all()
 
         reader = threading.Thread(target=read)
@@ -81,10 +81,10 @@ class TestSessionsThatCommitOutOfOrder:
         reading.set()
         reader.join()
         upto = settle_all()
-        while found := read_events(after=seen[-1].pk if seen else 0, upto=upto, most=7):
+        while found := read_events(after=seen[-1].id if seen else 0, upto=upto, most=7):
             seen.extend(found)
 
-        assert [event.pk for event in seen] == list(Event.objects.order_by("pk").values_list("pk", flat=True))
+        assert [event.id for event in seen] == list(Event.objects.order_by("pk").values_list("pk", flat=True))
         for account in accounts:
             numbers = [each.payload["sequence"] for each in seen
                        if each.account_id == account.pk and each.type == "evt.credits.consumed"]  # fmt: skip
