@@ -579,6 +579,43 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='asked', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."payment_id" IS DISTINCT FROM (NEW."payment_id") OR OLD."amount_minor" IS DISTINCT FROM (NEW."amount_minor") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."request_key" IS DISTINCT FROM (NEW."request_key") OR OLD."actor_kind" IS DISTINCT FROM (NEW."actor_kind") OR OLD."actor_id" IS DISTINCT FROM (NEW."actor_id") OR OLD."actor_name" IS DISTINCT FROM (NEW."actor_name") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='415371ce6170488910b53b9777229e3e87ba4a7d', operation='UPDATE', pgid='pgtrigger_asked_af356', table='billing_refundorder', when='BEFORE')),
         ),
         migrations.CreateModel(
+            name='PublishedTotal',
+            fields=[
+                ('type', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('events', models.BigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RelayLane',
+            fields=[
+                ('lane', models.SmallIntegerField(editable=False, primary_key=True, serialize=False)),
+                ('position', models.BigIntegerField(default=0, help_text='The last event that was published.')),
+                ('stream', models.CharField(blank=True, help_text='Where they were published: another stream begins with the first event.', max_length=300)),
+                ('replays', models.IntegerField(default=0, help_text='How often publishing was set back to an earlier event.')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='DeadLetter',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('subject', models.CharField(help_text='What it was published on.', max_length=255)),
+                ('message_id', models.CharField(help_text="Its publisher's id, else its place in the stream.", max_length=300)),
+                ('body', models.TextField(help_text='As it came.')),
+                ('code', models.CharField(help_text="Why, for programs: a refusal's code, malformed or failed.", max_length=40)),
+                ('error', models.TextField(help_text='Why, in words.')),
+                ('state', models.CharField(choices=[('open', 'Open'), ('replayed', 'Replayed'), ('dismissed', 'Dismissed')], default='open', max_length=9)),
+                ('came_at', models.DateTimeField()),
+                ('closed_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'verbose_name': 'dead letter',
+                'ordering': ['-id'],
+                'permissions': [('replay_deadletter', 'Can replay and dismiss dead letters')],
+                'indexes': [models.Index(condition=models.Q(('state', 'open')), fields=['-id'], name='dead_letter_open'), django.contrib.postgres.indexes.BrinIndex(fields=['came_at'], name='dead_letter_came', pages_per_range=32)],
+                'constraints': [models.UniqueConstraint(fields=('subject', 'message_id'), name='dead_letter_once'), models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='dead_letter_closed')],
+            },
+        ),
+        migrations.CreateModel(
             name='WebhookSecret',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -832,41 +869,5 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='webhooksecret',
             trigger=pgtrigger.compiler.Trigger(name='as_made', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."endpoint_id" IS DISTINCT FROM (NEW."endpoint_id") OR OLD."ending" IS DISTINCT FROM (NEW."ending") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='0bfe49c434999aebc6eb1044d604e1d404709cf4', operation='UPDATE', pgid='pgtrigger_as_made_06f1c', table='billing_webhooksecret', when='BEFORE')),
-        ),
-            name='PublishedTotal',
-            fields=[
-                ('type', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('events', models.BigIntegerField(default=0)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='RelayLane',
-            fields=[
-                ('lane', models.SmallIntegerField(editable=False, primary_key=True, serialize=False)),
-                ('position', models.BigIntegerField(default=0, help_text='The last event that was published.')),
-                ('stream', models.CharField(blank=True, help_text='Where they were published: another stream begins with the first event.', max_length=300)),
-                ('replays', models.IntegerField(default=0, help_text='How often publishing was set back to an earlier event.')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='DeadLetter',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(help_text='What it was published on.', max_length=255)),
-                ('message_id', models.CharField(help_text="Its publisher's id, else its place in the stream.", max_length=300)),
-                ('body', models.TextField(help_text='As it came.')),
-                ('code', models.CharField(help_text="Why, for programs: a refusal's code, malformed or failed.", max_length=40)),
-                ('error', models.TextField(help_text='Why, in words.')),
-                ('state', models.CharField(choices=[('open', 'Open'), ('replayed', 'Replayed'), ('dismissed', 'Dismissed')], default='open', max_length=9)),
-                ('came_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'verbose_name': 'dead letter',
-                'ordering': ['-id'],
-                'permissions': [('replay_deadletter', 'Can replay and dismiss dead letters')],
-                'indexes': [models.Index(condition=models.Q(('state', 'open')), fields=['-id'], name='dead_letter_open'), django.contrib.postgres.indexes.BrinIndex(fields=['came_at'], name='dead_letter_came', pages_per_range=32)],
-                'constraints': [models.UniqueConstraint(fields=('subject', 'message_id'), name='dead_letter_once'), models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='dead_letter_closed')],
-            },
         ),
     ]

@@ -59,7 +59,7 @@ POSTS = {
     "admin/billing/difference/<path:object_id>/repair/": {F},
     "admin/billing/payment/<path:object_id>/refund/": {L, F},
     "admin/billing/autotopup/<path:object_id>/switch/": {S, L},
-    **dict.fromkeys((f"admin/billing/webhookendpoint/<path:object_id>/{name}/" for name in OF_ENDPOINT), {L, E}),
+    **{f"admin/billing/webhookendpoint/<path:object_id>/{name}/": {L, E} for name in OF_ENDPOINT},
     "admin/billing/webhookdelivery/<path:object_id>/replay/": {L, E},
     "admin/billing/webhookdelivery/<path:object_id>/give-up/": {L, E},
 }
