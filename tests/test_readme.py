@@ -13,6 +13,7 @@ from django.core.management import call_command, get_commands
 
 from credits.models import Scope
 from credits.services.keys import create_api_key
+from dev.processes import free_port
 from subscriptions.demo import load_plans
 from tests.fakes.portkey import FakePortkey
 from tests.processes import environment
@@ -39,14 +40,15 @@ def test_the_tour_prints_what_it_says(paid_server: str, portkey: FakePortkey) ->
     call_command("import_prices", str(ROOT / "docs" / "prices.example.csv"), "--yes", stdout=StringIO())
     load_plans()
     call_command("load_packs", stdout=StringIO())
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 10
     for block in BLOCKS:
         expected = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
         script = f"{SHELL}\n{MOVE_CLOCK}" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
 
+        around = environment(BASE=paid_server, KEY=key, HOOKS=str(free_port()))
+
         pasted = subprocess.run(
-            ["bash", "-c", script], env=environment(BASE=paid_server, KEY=key), cwd=ROOT, capture_output=True,
-            text=True, check=True,
+            ["bash", "-c", script], env=around, cwd=ROOT, capture_output=True, text=True, check=True
         )  # fmt: skip
 
         printed = [line for line in pasted.stdout.splitlines() if line]

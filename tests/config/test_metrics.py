@@ -16,7 +16,8 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from billing.models import EventState, ProviderEvent
+from billing.models import EventState, OutboxMark, ProviderEvent, WebhookDelivery
+from billing.services.endpoints import disable_endpoint, make_endpoint
 from config.celery import SENT_AT, app
 from config.metrics import work
 from credits.models import Account, RunBy, Scope, TaskRun
@@ -99,6 +100,30 @@ def test_work_that_waits_is_told(database: None) -> None:
     assert told(found, "florin_job_failed", job="audit_books") == 0
     assert ("florin_job_failed", frozenset({("job", "expire_lots")})) not in found
     assert told(found, "florin_database_connections", state="active") >= 1
+
+
+def test_what_others_are_not_told_yet_is_told(alice: Account) -> None:
+    now = timezone.now()
+    row, _ = make_endpoint(url="https://hooks.example/")
+    for status in ("pending", "pending", "failed", "delivered"):
+        WebhookDelivery.objects.create(
+            endpoint=row, message_id="evt_1", type="evt.credits.consumed", body="{}", status=status, created_at=now,
+            occurred_at=now - timedelta(seconds=90), tried_until=now, done_at=None if status == "pending" else now,
+        )  # fmt: skip
+    OutboxMark.objects.create(reader="webhooks", event=0, read_at=now)
+
+    found = scrape()
+    assert told(found, "florin_deliveries", status="pending") == 2
+    assert told(found, "florin_deliveries", status="failed") == 1
+    assert told(found, "florin_delivery_oldest_seconds") >= 90
+    assert told(found, "florin_endpoints", status="active") == 1
+    assert told(found, "florin_outbox_reader_lag_seconds", reader="webhooks") > 0
+    assert told(found, "florin_outbox_reader_lag_seconds", reader="notices") == 0
+    disable_endpoint(row, reason="x")
+
+    found = scrape()
+    assert told(found, "florin_delivery_oldest_seconds") == 0
+    assert told(found, "florin_endpoints", status="disabled") == 1
 
 
 def test_the_age_of_the_queue_is_that_of_its_first(database: None, settings: Any) -> None:
