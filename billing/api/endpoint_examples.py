@@ -22,7 +22,7 @@ ENDPOINT: dict[str, Any] = {
     "created_at": "2026-10-08T16:30:00Z",
 }
 ENDPOINT_MADE = {**ENDPOINT, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYq="}
-ENDPOINT_PATCHED = {"event_types": []}
+ENDPOINT_PATCHED: dict[str, Any] = {"event_types": []}
 ENDPOINT_DELETED = {**ENDPOINT, "status": "deleted", "status_reason": "Deleted by web-prod"}
 ROTATION_ASKED = {"overlap_hours": 24}
 DELIVERY: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -233,17 +234,16 @@ class EndpointViewSet(ApiViewSet):
         found: WebhookEndpoint = row
         return found
 
-    def _perform(self, request: Request, act: Any, show: Any) -> HttpResponse:
+    def _perform(self, request: Request, act: Callable[[], Any], show: Callable[[Any], Any]) -> HttpResponse:
         """Do something in a transaction, once for its key, and let a worker know."""
 
-        def told(once: Once | None) -> Any:
-            done = keep(once=once, act=act)
-            nudge_news()
-            return done
+        def done() -> Any:
+            transaction.on_commit(nudge_news)
+            return act()
 
-        return perform(request, told, show)
+        return perform(request, lambda once: keep(once=once, act=done), show)
 
-    def _with_secret(self, request: Request, act: Any) -> HttpResponse:
+    def _with_secret(self, request: Request, act: Callable[[], tuple[WebhookEndpoint, str]]) -> HttpResponse:
         """Answer with a secret that no record of the answer has."""
         made: list[tuple[WebhookEndpoint, str]] = []
 

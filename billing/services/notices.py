@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from email.utils import parseaddr
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -103,7 +104,7 @@ def send(notice: Notice, *, now: datetime | None = None) -> None:
 def letter(notice: Notice, address: NoticeAddress) -> EmailMultiAlternatives:
     """Return a letter as it is sent: text and HTML, and how to get no more of them (RFC 8058)."""
     account = Account.objects.get(pk=notice.account_id)
-    link = f"{settings.PUBLIC_URL}{reverse('unsubscribe', args=[SIGNER.sign(address.pk)])}"
+    link = f"{settings.PUBLIC_URL}{reverse('unsubscribe', args=[SIGNER.sign(str(address.pk))])}"
     subject = SUBJECTS[NoticeKind(notice.kind)]
     told = {"account": account, "subject": subject, "unsubscribe": link, **notice.facts}
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
@@ -147,23 +148,23 @@ def purge_notices(*, now: datetime | None = None) -> int:
 def _note(events: Sequence[Told]) -> None:
     for event in events:
         if event.account is not None:
-            _write(event, json.loads(event.payload, parse_float=Decimal))
+            _write(event, event.account, json.loads(event.payload, parse_float=Decimal))
 
 
-def _write(event: Told, told: dict[str, Any]) -> None:
+def _write(event: Told, account: UUID, told: dict[str, Any]) -> None:
     kind, now = KINDS[EventType(event.type)], timezone.now()
-    if kind == NoticeKind.DISABLED and (told["status"] != "disabled" or _said(event)):
+    if kind == NoticeKind.DISABLED and (told["status"] != "disabled" or _said(event, account)):
         return
-    email = _email(event)
+    email = _email(account)
     Notice.objects.bulk_create(
         [
             Notice(
                 event_id=event.id,
-                account_id=event.account,
+                account_id=account,
                 kind=kind,
                 facts=_facts(event, told),
                 email=email,
-                status=(status := _status(event, kind, email, now)),
+                status=(status := _status(account, kind, email, now)),
                 next_try_at=now if status == NoticeStatus.PENDING else None,
                 created_at=now,
             )
@@ -172,30 +173,30 @@ def _write(event: Told, told: dict[str, Any]) -> None:
     )
 
 
-def _said(event: Told) -> bool:
+def _said(event: Told, account: UUID) -> bool:
     """Whether the letter that the balance is used up says already that nothing can be used."""
-    rows = Notice.objects.filter(account_id=event.account, kind=NoticeKind.EXHAUSTED)
+    rows = Notice.objects.filter(account_id=account, kind=NoticeKind.EXHAUSTED)
     return rows.filter(facts__at=event.recorded_at.isoformat()).exists()
 
 
-def _status(event: Told, kind: NoticeKind, email: str, now: datetime) -> NoticeStatus:
+def _status(account: UUID, kind: NoticeKind, email: str, now: datetime) -> NoticeStatus:
     if not email:
         return NoticeStatus.NO_ADDRESS
-    unwanted = NoticeAddress.objects.filter(account_id=event.account, email=email, unsubscribed_at__isnull=False)
+    unwanted = NoticeAddress.objects.filter(account_id=account, email=email, unsubscribed_at__isnull=False)
     if unwanted.exists():
         return NoticeStatus.UNSUBSCRIBED
     # Whoever writes letters down has the reader's mark, so that none can come between.
     lately = Notice.objects.filter(
-        account_id=event.account, kind=kind, created_at__gt=now - timedelta(hours=settings.NOTICE_HOURS)
+        account_id=account, kind=kind, created_at__gt=now - timedelta(hours=settings.NOTICE_HOURS)
     )
     written = lately.filter(status__in=[NoticeStatus.PENDING, NoticeStatus.SENT])
     return NoticeStatus.THROTTLED if written.exists() else NoticeStatus.PENDING
 
 
-def _email(event: Told) -> str:
+def _email(account: UUID) -> str:
     """Return where the account's owner can be reached, as far as is known here or at the payment provider."""
-    own = Account.objects.filter(pk=event.account).values_list("email", flat=True).first()
-    known = Customer.objects.filter(account_id=event.account, deleted=False).exclude(email="").order_by("-livemode")
+    own = Account.objects.filter(pk=account).values_list("email", flat=True).first()
+    known = Customer.objects.filter(account_id=account, deleted=False).exclude(email="").order_by("-livemode")
     return own or known.values_list("email", flat=True).first() or ""
 
 

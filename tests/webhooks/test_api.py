@@ -157,4 +157,4 @@ class TestDeliveries:
         WebhookDelivery.objects.update(status="failed")
         assert api.post(f"{path}/replay", {"since": "2020-01-01T00:00:00Z"}, once="b").json() == {"replayed": 2}
         assert api.post(f"{path}/replay", {}).json() == {"replayed": 0}
-        assert api.post(f"{path}/deliveries/1/replay").json()["code"] == "webhook_delivery_not_found"
+        assert api.post(f"{path}/deliveries/999999999/replay").json()["code"] == "webhook_delivery_not_found"

@@ -50,7 +50,7 @@ class TestTwoAtOnce:
         def read() -> int:
             return sum(int(fanout.fan_out()) for _ in range(20))
 
-        outcomes = at_once([*(lambda account=each: write(account) for each in accounts), read, read])  # type: ignore[misc]
+        outcomes = at_once([*(lambda account=each: write(account) for each in accounts), read, read])
         fanout.fan_out()
 
         assert [each for each in outcomes if isinstance(each, Exception)] == []
