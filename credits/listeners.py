@@ -18,6 +18,11 @@ def register(listener: Listener) -> None:
         _listeners.append(listener)
 
 
+def forget() -> None:
+    """Tell nobody any more, until somebody registers again."""
+    _listeners.clear()
+
+
 def tell() -> None:
     """Tell the listeners, once the transaction that is open has committed."""
     if _listeners:
