@@ -29,8 +29,11 @@ def process_inbox_now() -> int:
 
 @shared_task(name="florin.tell_news_now")
 def tell_news_now() -> int:
-    """Send what is new to webhook endpoints and owners. What failed and is due within a minute comes back here."""
-    done = deliver_webhooks()
+    """Send what is new to webhook endpoints and owners. What is due within a minute comes back here.
+
+    Not for long at once: payments wait for the same workers.
+    """
+    done = deliver_webhooks(seconds=10.0)
     send_notices()
     wait = soonest(60.0) if done else None
     if wait is not None:

@@ -269,7 +269,7 @@ WEBHOOK_LOOPBACK = env.flag("WEBHOOK_LOOPBACK", default=DEVELOPMENT)
 PUBLIC_URL = env.url(
     "PUBLIC_URL",
     schemes=("https", "http"),
-    default="http://127.0.0.1:8000" if DEVELOPMENT else f"https://{next(iter(ALLOWED_HOSTS), 'localhost')}",
+    default="http://127.0.0.1:8000" if DEVELOPMENT else f"https://{next(iter(ALLOWED_HOSTS), 'localhost').lstrip('.')}",
 ).rstrip("/")
 # An owner gets one letter of a kind within so many hours.
 NOTICE_HOURS = env.whole("NOTICE_HOURS", 24, least=1, most=24 * 90)

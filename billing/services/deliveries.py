@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from billing import sealing
@@ -69,9 +69,8 @@ def send_due(*, now: datetime | None = None, most: int = 10_000, seconds: float 
 def claim(*, now: datetime | None = None) -> Turn | None:
     """Take an endpoint that is due and that nobody else has, with the next of its deliveries."""
     now = now or timezone.now()
-    waiting = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), status=DeliveryStatus.PENDING)
-    due = WebhookEndpoint.objects.filter(Exists(waiting), status=EndpointStatus.ACTIVE, next_try_at__lte=now)
-    due = due.order_by("next_try_at", "id").select_for_update(skip_locked=True, no_key=True)
+    due = _with_something_pending().filter(next_try_at__lte=now).order_by("next_try_at", "id")
+    due = due.select_for_update(skip_locked=True, no_key=True)
     pending = WebhookDelivery.objects.filter(status=DeliveryStatus.PENDING).order_by("id")
     while (endpoint := due.first()) is not None:
         delivery = pending.filter(endpoint=endpoint).first()
@@ -103,7 +102,12 @@ def request(endpoint: WebhookEndpoint, delivery: WebhookDelivery, secrets: list[
     except sealing.Unreadable as error:
         log.error("Webhook endpoint %s: %s", endpoint.pk, error)  # noqa: TRY400  # whose frames hold the box
         return Outcome(error=str(error))
-    return receivers.send(endpoint.url, delivery.body.encode(), headers)
+    try:
+        return receivers.send(endpoint.url, delivery.body.encode(), headers)
+    except ValueError as error:
+        # Something about this one that nobody thought of must not keep the others from being sent.
+        log.exception("Webhook endpoint %s could not be asked", endpoint.pk)
+        return Outcome(error=f"No answer: {type(error).__name__}.")
 
 
 @transaction.atomic
@@ -140,12 +144,11 @@ def note(delivery: WebhookDelivery, outcome: Outcome, now: datetime) -> None:
 
 
 def soonest(within: float, *, now: datetime | None = None) -> float | None:
-    """Return in how many seconds the next endpoint that failed is due again, if it is within so many."""
+    """Return in how many seconds something is due that nobody sends yet, if it is within so many."""
     now = now or timezone.now()
-    failing = WebhookEndpoint.objects.filter(status=EndpointStatus.ACTIVE, sending=False, failures__gt=0)
-    coming = failing.filter(next_try_at__gt=now, next_try_at__lte=now + timedelta(seconds=within))
-    moment = coming.order_by("next_try_at").values_list("next_try_at", flat=True).first()
-    return None if moment is None else (moment - now).total_seconds()
+    waiting = _with_something_pending().filter(sending=False, next_try_at__lte=now + timedelta(seconds=within))
+    moment = waiting.order_by("next_try_at").values_list("next_try_at", flat=True).first()
+    return None if moment is None else max((moment - now).total_seconds(), 0.0)
 
 
 def lease() -> timedelta:
@@ -163,6 +166,11 @@ def pause(failures: int, retry_after: float = 0.0) -> timedelta:
 def tried_until(now: datetime) -> datetime:
     """Return until when a delivery that begins now is tried."""
     return now + timedelta(hours=settings.WEBHOOK_TRIED_HOURS)
+
+
+def _with_something_pending() -> QuerySet[WebhookEndpoint]:
+    pending = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), status=DeliveryStatus.PENDING)
+    return WebhookEndpoint.objects.filter(Exists(pending), status=EndpointStatus.ACTIVE)
 
 
 def _failed(endpoint: WebhookEndpoint, delivery: WebhookDelivery, outcome: Outcome, now: datetime) -> None:

@@ -97,6 +97,10 @@ def send(notice: Notice, *, now: datetime | None = None) -> None:
         # A mail server's own words may hold more than the log should.
         log.warning("Letter %s could not be sent: %s", notice.pk, type(error).__name__)
         _put_back(notice, type(error).__name__, now)
+    except ValueError as error:
+        # An address or name that makes no letter must not keep the others from being sent.
+        log.exception("Letter %s could not be put together", notice.pk)
+        _end(notice, NoticeStatus.FAILED, error=type(error).__name__)
     else:
         _end(notice, NoticeStatus.SENT, sent_at=now)
 
