@@ -25,6 +25,7 @@ Section = Callable[[], Iterator[Metric]]
 SECTIONS: dict[str, Section] = {
     "books": books.collect,
     "inbox": work.inbox,
+    "events": work.events,
     "queue": work.queue,
     "jobs": work.jobs,
     "database": work.database,

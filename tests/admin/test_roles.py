@@ -38,6 +38,7 @@ LISTS = {
     "billing/difference/": EVERYBODY,
     "billing/autotopup/": EVERYBODY,
     "billing/providerevent/": {L, F, E, A},
+    "billing/deadletter/": {L, F, E, A},
     "auth/user/": {A},
     "auth/group/": {A},
     "django_celery_beat/periodictask/": {E, A},
