@@ -13,8 +13,9 @@ BOOKS = frozenset({
     "billing.view_notice", "billing.view_noticeaddress",
 })  # fmt: skip
 MACHINERY = frozenset({
-    "billing.view_providerevent", "credits.view_taskrun", "django_celery_beat.view_periodictask",
-    "django_celery_beat.view_intervalschedule", "django_celery_beat.view_crontabschedule",
+    "billing.view_providerevent", "billing.view_deadletter", "credits.view_taskrun",
+    "django_celery_beat.view_periodictask", "django_celery_beat.view_intervalschedule",
+    "django_celery_beat.view_crontabschedule",
 })  # fmt: skip
 # Where events are sent, and what became of them.
 NEWS = frozenset({"billing.view_webhookendpoint", "billing.view_webhookdelivery"})
@@ -53,14 +54,16 @@ ROLES: dict[str, frozenset[str]] = {
     | TICKETS
     | TERMS
     | BULK
-    | {"billing.refund_payment", "billing.view_providerevent", "billing.replay_providerevent"},
+    | {"billing.refund_payment", "billing.view_providerevent", "billing.replay_providerevent"}
+    | {"billing.view_deadletter", "billing.replay_deadletter"},
     FINANCE: BOOKS
     | DESK
     | DECIDE
     | PRICES
     | BULK
     | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference", "billing.refund_payment"}
-    | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"},
+    | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"}
+    | {"billing.view_deadletter"},
     ENGINEER: BOOKS | NEWS | SEND | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
     AUDITOR: BOOKS | NEWS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
 }

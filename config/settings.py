@@ -163,6 +163,8 @@ SPECTACULAR_SETTINGS = {
         "WebhookEndpointStatusEnum": "billing.models.endpoints.EndpointStatus",
         "WebhookDeliveryStatusEnum": "billing.models.endpoints.DeliveryStatus",
         "WebhookSwitchEnum": "billing.api.endpoint_requests.SWITCH",
+        "TransactionKindEnum": "credits.models.transactions.TransactionKind",
+        "PluginStatusEnum": "credits.api.dialects.merchant.STATUSES",
         "SubscriptionStatusEnum": "subscriptions.models.subscriptions.Status",
         "SubscriptionVerbEnum": "subscriptions.models.subscriptions.Verb",
         "PreviewedVerbEnum": "subscriptions.api.requests.PREVIEWED",

@@ -129,6 +129,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Payments", "payments", "billing.payment"),
                     _page("Events", "webhook", "billing.providerevent"),
+                    _page("Dead letters", "unsubscribe", "billing.deadletter", badge="billing.admin.letters.waiting"),
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),
                     _page("Packs", "redeem", "billing.pack"),

@@ -23,6 +23,8 @@ MOST_YOUNG = 2000
 USUAL = {Period.DAILY: 30, Period.WEEKLY: 12, Period.MONTHLY: 12}
 MOST_PERIODS = 4000
 
+CONSUMED_KINDS = ("usage", "capture")
+ADDED_KINDS = ("topup", "plan", "trial", "promotion", "order")
 MOVED = """
     SELECT day, feature, kind, amount, quantity, movements FROM credits_daytotal WHERE account_id = %(account)s
     UNION ALL
@@ -50,6 +52,7 @@ BY_FEATURE = f"""
     SELECT feature, {FIGURES} FROM ({MOVED}) m WHERE day >= %(first)s AND day <= %(last)s
     GROUP BY 1 HAVING bool_or(kind IN ('usage', 'capture', 'refund')) ORDER BY 2 DESC, 1
 """  # noqa: S608  # constants of this module
+BY_KIND = f"SELECT kind, sum(amount) FROM ({MOVED}) m GROUP BY 1"  # noqa: S608  # the same
 BEFORE = f"SELECT coalesce(sum(amount), 0) FROM ({MOVED}) m WHERE day < %(first)s"  # noqa: S608  # the same
 
 
@@ -157,6 +160,12 @@ def usage_by_feature(
         "last": last_day,
     }
     return [(row[0], Figures(*row[1:])) for row in _rows(BY_FEATURE, asked)]
+
+
+def moved_by_kind(account: Account) -> dict[str, Decimal]:
+    """Return what an account has moved since it was opened, by kind of movement."""
+    asked = {"account": account.pk, "mark": mark_of(account)}
+    return dict(_rows(BY_KIND, asked))
 
 
 def _starts(account: Account, period: Period, first_day: date, last_day: date) -> Iterator[date]:

@@ -1,4 +1,4 @@
-"""What `make run` does after the installation: servers, migrations, demo data, web, worker, beat.
+"""What `make run` does after the installation: servers, migrations, demo data, web, worker, beat, relay, consumer.
 
 One supervisor per checkout. Ctrl-C, SIGTERM and SIGHUP stop everything; a killed supervisor takes its children along,
 and what survives even that is ended at the next start.
@@ -81,7 +81,14 @@ def programs(port: int) -> list[Child]:
     # Nobody to talk to but this one worker: mingle and gossip only delay the start.
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
     beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "--scheduler", SCHEDULER]
-    return [Child("web", web, vital=True), Child("worker", worker), Child("beat", beat)]
+    relay, consumer = ([sys.executable, "manage.py", name] for name in ("relay_events", "consume_events"))
+    return [
+        Child("web", web, vital=True),
+        Child("worker", worker),
+        Child("beat", beat),
+        Child("relay", relay),
+        Child("consumer", consumer),
+    ]
 
 
 def demo() -> dict[str, str]:
@@ -154,7 +161,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
             ):
                 say(step)
                 children.run(command, [sys.executable, "manage.py", command], interrupts)
-            say("Web, worker and beat")
+            say("Web, worker, beat, relay and consumer")
             for child in programs(port):
                 children.add(child)
             _wait_for_health(port, children, interrupts)

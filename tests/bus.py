@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from billing.providers.nats import Bus, Inlet, Message
+from billing.standing import HEARD, METERED
 from dev import processes
 from dev.nats import Nats
 from tests.processes import ROOT, environment
@@ -39,6 +40,8 @@ class Server(Nats):
         """Publish a message as another service would. Returns its id."""
         message = Message(subject, name or str(uuid4()), body if isinstance(body, bytes) else json.dumps(body).encode())
         with Bus(self.url) as bus:
+            bus.ensure(HEARD)
+            bus.ensure(METERED)
             bus.publish([[message]])
         return message.id
 

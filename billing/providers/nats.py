@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import nats
 from nats.errors import Error
-from nats.errors import TimeoutError as NothingCame
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
@@ -42,6 +41,7 @@ class Message:
     subject: str
     id: str
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,9 @@ class Bus:
                     self._url,
                     connect_timeout=int(SECONDS),
                     allow_reconnect=False,
-                    max_reconnect_attempts=0,
+                    # 0 would be for ever.
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
                     error_cb=_ignore,
                     name="florin",
                 )
@@ -132,9 +134,28 @@ class Bus:
         """Send an answer to whoever listens on a subject, if anybody does."""
         self._run(self._client.publish(subject, body))
 
-    def follow(self, subject: str, durable: str, *, most_pending: int) -> Inlet:
-        """Return what a durable consumer of a subject takes from; it goes on where it was."""
-        return Inlet(self, self._run(self._follow(subject, durable, most_pending)))
+    def follow(
+        self, subject: str, durable: str, *, most_pending: int, stream: str | None = None, again_after: float = 60.0
+    ) -> Inlet:
+        """Return what a durable consumer of a subject takes from; it goes on where it was, on the terms it was made on.
+
+        What is not acknowledged comes ``again_after`` so many seconds. ``stream`` says which one is meant, where a
+        subject with a * is in several.
+        """
+        terms = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, max_ack_pending=most_pending, ack_wait=again_after)
+        return Inlet(
+            self, self._run(self._stream.pull_subscribe(subject, durable=durable, stream=stream, config=terms))
+        )
+
+    def listen(self, subject: str) -> Callable[..., list[bytes]]:
+        """Return what waits for the bodies of so many messages that others send on a subject from now on."""
+        heard = self._run(self._client.subscribe(subject))
+        self.flush()
+
+        def wait(count: int, *, seconds: float) -> list[bytes]:
+            return [self._run(heard.next_msg(timeout=seconds), seconds=None).data for _ in range(count)]
+
+        return wait
 
     def flush(self) -> None:
         """Wait until the server has everything that was sent."""
@@ -196,15 +217,13 @@ class Bus:
         async def publish(chain: Sequence[Message]) -> None:
             for message in chain:
                 async with room:
-                    await self._stream.publish(message.subject, message.body, headers={MESSAGE_ID: message.id})
+                    await self._stream.publish(
+                        message.subject, message.body, headers={**message.headers, MESSAGE_ID: message.id}
+                    )
 
         async with asyncio.TaskGroup() as group:
             for chain in chains:
                 group.create_task(publish(chain))
-
-    async def _follow(self, subject: str, durable: str, most_pending: int) -> JetStreamContext.PullSubscription:
-        config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, max_ack_pending=most_pending, ack_wait=60)
-        return await self._stream.pull_subscribe(subject, durable=durable, config=config)
 
 
 class Inlet:
@@ -229,7 +248,7 @@ class Inlet:
     async def _take(self, most: int, seconds: float) -> list[Delivery]:
         try:
             found = await self._subscription.fetch(most, timeout=seconds)
-        except NothingCame:
+        except TimeoutError:
             return []
         return [_delivery(message) for message in found]
 

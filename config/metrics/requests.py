@@ -34,6 +34,9 @@ SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     registry=REGISTRY,
 )
+PLUGIN_CHECKS = Counter("credits_plugin_status_checks", "Plugins asked for.", ["status"], registry=REGISTRY)
+for _status in ("enabled", "disabled"):
+    PLUGIN_CHECKS.labels(_status)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Asked every few seconds by machines, and never of interest to people.
 QUIET = ("/health", "/api/v1/health", "/metrics", "/static/")
@@ -55,6 +58,8 @@ class RequestsMiddleware:
         route = request.resolver_match.route if request.resolver_match else "unmatched"
         REQUESTS.labels(method, route, response.status_code).inc()
         SECONDS.labels(method, route).observe(seconds)
+        if status := getattr(request, "plugin_status", None):
+            PLUGIN_CHECKS.labels(status).inc()
         if not request.path_info.startswith(QUIET):
             tell = log.error if response.status_code >= 500 else log.info
             tell(

@@ -26,6 +26,7 @@ SECTIONS: dict[str, Section] = {
     "books": books.collect,
     "inbox": work.inbox,
     "sent": sent.collect,
+    "events": work.events,
     "queue": work.queue,
     "jobs": work.jobs,
     "database": work.database,

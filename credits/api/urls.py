@@ -7,11 +7,13 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from rest_framework.routers import Route, SimpleRouter
 
 from credits.api.dialects.lotti import LottiViewSet
+from credits.api.dialects.merchant import MerchantViewSet
 from credits.api.dialects.nextapp import NextAppViewSet
 from credits.api.dialects.shieldx import ShieldxViewSet
 from credits.api.dialects.shieldx_use import TenantUseViewSet
 from credits.api.views.accounts import AccountViewSet
 from credits.api.views.batches import BatchViewSet
+from credits.api.views.events import EventTypeViewSet, EventViewSet
 from credits.api.views.health import health
 from credits.api.views.holds import HoldViewSet
 from credits.api.views.prices import FeatureViewSet, PriceViewSet
@@ -38,6 +40,7 @@ router.register("batches", BatchViewSet, basename="batch")
 router.register("usage", UsageViewSet, basename="usage")
 router.register("prices", PriceViewSet, basename="price")
 router.register("features", FeatureViewSet, basename="feature")
+router.register("events", EventViewSet, basename="event")
 
 dialect_a = Router()
 dialect_a.register("", LottiViewSet, basename="lotti")
@@ -50,12 +53,18 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("api/v1/event-types", EventTypeViewSet.as_view({"get": "types"})),
     path("api/v1/", include(router.urls)),
     path("api/v1/", include(dialect_a.urls)),
     path("api/v1/", include(dialect_b.urls)),
     path("api/v1/credits/balance/<path:tenant_id>", ShieldxViewSet.as_view({"get": "balance"})),
     path("api/v1/credits/history/<path:tenant_id>", ShieldxViewSet.as_view({"get": "history"})),
     path("api/v1/credits/stats/<path:tenant_id>", TenantUseViewSet.as_view({"get": "stats"})),
+    path("api/v1/credits/plugin-status/<path:merchant_id>", MerchantViewSet.as_view({"get": "plugin_status"})),
+    path("api/v1/credits/accounts/<path:merchant_id>/balance", MerchantViewSet.as_view({"get": "balance"})),
+    path("api/v1/credits/accounts/<path:merchant_id>", MerchantViewSet.as_view({"get": "account"})),
+    path("api/v1/credits/transactions", MerchantViewSet.as_view({"get": "transactions"})),
+    path("api/v1/credits/transactions/<str:transaction>", MerchantViewSet.as_view({"get": "transaction"})),
     path("api/v1/credits/quotas/<path:tenant_id>", TenantUseViewSet.as_view({"get": "quotas", "put": "set_quotas"})),
     path("api/credits/<path:user_id>/balance", NextAppViewSet.as_view({"get": "balance"})),
     path("api/credits/<path:user_id>/history", NextAppViewSet.as_view({"get": "history"})),

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ('next_due_at', models.DateTimeField(help_text='The earliest moment at which a lot expires, a hold times out or credits are allotted.', null=True)),
                 ('low_balance_threshold', credits.models.fields.AmountField(blank=True, help_text='Warn when the balance falls to this; empty is LOW_BALANCE_THRESHOLD_PERCENT of its last peak.', null=True)),
                 ('recharged_to', credits.models.fields.AmountField(default=Decimal('0'), help_text='What the balance last rose to: what the percentage of a low balance is of.')),
+                ('plugin_cached_until', models.DateTimeField(help_text='Until when its status as a plugin may be in Valkey, so that a change must tell it there.', null=True)),
                 ('time_zone', models.CharField(default='UTC', help_text="The owner's days begin at its midnight.", max_length=64)),
                 ('week_starts_on', models.PositiveSmallIntegerField(choices=[(1, 'Monday'), (2, 'Tuesday'), (3, 'Wednesday'), (4, 'Thursday'), (5, 'Friday'), (6, 'Saturday'), (7, 'Sunday')], default=1, help_text="The first day of the owner's weeks.")),
                 ('quota_anchor', models.DateField(help_text='Monthly quotas begin anew on its day of the month; empty is the first.', null=True)),

@@ -80,6 +80,9 @@ class Account(models.Model):
     recharged_to = AmountField(
         default=Decimal(0), help_text="What the balance last rose to: what the percentage of a low balance is of."
     )
+    plugin_cached_until = models.DateTimeField(
+        null=True, help_text="Until when its status as a plugin may be in Valkey, so that a change must tell it there."
+    )
     time_zone = models.CharField(max_length=64, default="UTC", help_text="The owner's days begin at its midnight.")
     week_starts_on = models.PositiveSmallIntegerField(
         default=1, choices=Weekday.choices, help_text="The first day of the owner's weeks."

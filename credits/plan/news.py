@@ -115,6 +115,7 @@ def _moved(movement: Movement, account: UUID) -> dict[str, Any]:
         "kind": movement.kind,
         "amount": movement.amount,
         "new_balance": movement.balance_after,
+        "debt": movement.debt,
         "source": source_of(memo.actor),
         "reference_type": memo.reference_type,
         "reference_id": memo.reference_id,

@@ -293,6 +293,8 @@ class Sheet:
     # When the balance is low: the account's own threshold, and what its balance last rose to.
     low_balance_threshold: Decimal | None = None
     recharged_to: Decimal = ZERO
+    # Whether somebody may have been told lately whether it can be used, and keeps that.
+    plugin_cached: bool = False
     # What the account may use: its allowance's name, features it denies, and limits as they stand there.
     allowance: str = ""
     denied: frozenset[str] = frozenset()

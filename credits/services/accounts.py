@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan import LotTerms, Memo, Owner, Sheet, news
 from credits.plan.lots import check_amount, check_step, move, take
 from credits.plan.state import ZERO
-from credits.services import clock, events
+from credits.services import clock, events, plugin_status
 from credits.services.allotments import end_all_allotments
 from credits.services.locks import lock_account
 from credits.services.once import Once, money
@@ -90,7 +91,7 @@ def change_account(once: Once | None, /, *, account: UUID, particulars: Particul
     if limit is not None and sheet.balance - sheet.held + limit < 0:
         raise refusals.InvalidField("overdraft_limit", "The account is overdrawn further than that.")
     if values:
-        Account.objects.filter(pk=account).update(**values)
+        Account.objects.filter(pk=account).update(**values, version=F("version") + 1)
     if limit is not None:
         _tell_use(sheet, sheet.status, limit, "overdraft_limit")
     return _answered(once, Account.objects.get(pk=account))
@@ -171,6 +172,8 @@ def _tell_use(sheet: Sheet, status: str, overdraft_limit: Decimal, reason: str) 
         events.write_event(
             news.status_changed(sheet, enabled=enabled, reason=reason, at=sheet.at, balance=sheet.balance)
         )
+    if kept := plugin_status.kept_of([sheet]):
+        transaction.on_commit(partial(plugin_status.forget, kept))
 
 
 def _check_limits(unit: str, particulars: Particulars) -> None:

@@ -38,8 +38,12 @@ WRITE = (
 
 def told(sheets: Iterable[Sheet]) -> list[dict[str, Any]]:
     """Return the rows of what the world hears of the sheets' movements."""
-    percent = Decimal(settings.LOW_BALANCE_THRESHOLD_PERCENT)
-    return [_row(each) for sheet in sheets if sheet.movements for each in news.tell(sheet, percent)]
+    return [_row(each) for sheet in sheets if sheet.movements for each in news.tell(sheet, low_percent())]
+
+
+def low_percent() -> Decimal:
+    """Return at how many percent of what it last rose to a balance is low."""
+    return Decimal(settings.LOW_BALANCE_THRESHOLD_PERCENT)
 
 
 def write_event(event: News) -> None:

@@ -29,6 +29,7 @@ COLUMNS = (
     "id", "external_id", "unit_id", "status", "balance", "held", "overdraft_limit", "debt",
     "sequence", "version", "head_hash", "last_recorded_at", "next_due_at", "time_zone", "week_starts_on",
     "quota_anchor", "allowance_id", "allowance_ends_at", "next_allowance_id", "low_balance_threshold", "recharged_to",
+    "plugin_cached_until",
 )  # fmt: skip
 LOT = (
     "g.id, g.amount::text, g.remaining::text, g.held::text, g.category, g.priority, g.expires_at, g.transferable,"
@@ -81,6 +82,7 @@ def reading_sql(*, one: bool, with_key: bool, locked: bool, idle: bool = False) 
             (SELECT json_agg(json_build_array({QUOTA})) FROM {quotas})::text,
             (SELECT json_build_array(d.code, d.denied, d.limits) FROM ({ALLOWANCE}) d)::text,
             (SELECT max(p.id) FROM credits_price p), a.low_balance_threshold, a.recharged_to,
+            coalesce(a.plugin_cached_until > clock_timestamp(), false),
             {key}
         FROM ({accounts_sql(one=one, locked=locked, idle=idle)}) AS a ({", ".join(COLUMNS)})
         CROSS JOIN LATERAL (
@@ -179,12 +181,12 @@ def _sheet(row: tuple[Any, ...]) -> Sheet:
     (
         pk, external_id, unit_id, status, balance, held, overdraft_limit, debt, sequence, version, head_hash,
         next_due_at, time_zone, week_starts_on, quota_anchor, at, chosen, lots, counts, allowance, book,
-        threshold, full, _record,
+        threshold, full, cached, _record,
     ) = row  # fmt: skip
     sheet = Sheet(
         pk, Owner(external_id, unit_id), units.decimal_places(unit_id), status, balance, held, overdraft_limit, debt,
         sequence, version, head_hash, at, next_due_at, Calendar(time_zone, week_starts_on, quota_anchor), book or 0,
-        threshold, full,
+        threshold, full, cached,
     )  # fmt: skip
     if lots is not None:
         sheet.lots = sorted((lot(values) for values in orjson.loads(lots)), key=lambda one: one.turn)

@@ -7,18 +7,18 @@ Where a table gets a single row the statement says so: PostgreSQL then looks row
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from credits import listeners
 from credits.amounts import plain
 from credits.plan import Lot, Memo, Movement, Reservation, Sheet
 from credits.plan.state import Draws, QuotaCount, StandingOrder
-from credits.services import events
+from credits.services import events, plugin_status
 from credits.services.once import Once
 
 T = TypeVar("T")
@@ -183,6 +183,8 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
                 raise StaleSheet(f"{len(changed)} accounts were planned on; not all were as locked.")
     if told:
         listeners.tell()
+    if kept := plugin_status.kept_of(changed):
+        transaction.on_commit(partial(plugin_status.forget, kept))
     return result
 
 

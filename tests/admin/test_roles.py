@@ -42,6 +42,7 @@ LISTS = {
     "billing/webhookdelivery/": {S, L, E, A},
     "billing/notice/": EVERYBODY,
     "billing/noticeaddress/": EVERYBODY,
+    "billing/deadletter/": {L, F, E, A},
     "auth/user/": {A},
     "auth/group/": {A},
     "django_celery_beat/periodictask/": {E, A},

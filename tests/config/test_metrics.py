@@ -17,13 +17,18 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from billing.models import EventState, OutboxMark, ProviderEvent, WebhookDelivery
+from billing.providers.nats import Bus
 from billing.services.endpoints import disable_endpoint, make_endpoint
+from billing.services.letters import Letter, keep_letters
+from billing.services.relay import Relay, first_unpublished
 from config.celery import SENT_AT, app
 from config.metrics import work
 from credits.models import Account, RunBy, Scope, TaskRun
 from credits.services import runs
 from credits.services.keys import create_api_key
 from credits.services.totals import roll_up_statistics
+from tests.bus import Server
+from tests.conftest import Api
 from tests.factories import give, make_account, memo, spend
 from tests.processes import ROOT, web
 
@@ -200,3 +205,27 @@ def test_what_dashboard_and_alerts_ask_for_is_told(alice: Account) -> None:
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 def test_alive_and_ready(database: None, path: str) -> None:
     assert Client().get(path).json() == {"status": "ok"}
+
+
+def test_what_waits_for_nats_is_told(committed: None, nats: Server, bus: Bus) -> None:
+    account = make_account(external_id="merchant", balance=10)
+    found = scrape()
+    assert told(found, "florin_outbox_events") == 2
+    assert told(found, "florin_outbox_oldest_seconds") >= 0
+    relaying = Relay(bus)
+    relaying.share()
+    while relaying.relay() or first_unpublished():
+        pass
+    spend(account, 1)
+    keep_letters([Letter("evt.merchant.created", "m-1", b"{}", "malformed", "It says nothing.")])
+    found = scrape()
+    assert told(found, "credits_events_published_total", event_type="evt.credits.recharged") == 1
+    assert told(found, "florin_outbox_events") == 1
+    assert told(found, "florin_dead_letters") == 1
+    relaying.close()
+
+
+def test_plugins_asked_for_are_counted(alice: Account, api: Api) -> None:
+    before = told(scrape(), "credits_plugin_status_checks_total", status="enabled")
+    api.get("/api/v1/credits/plugin-status/alice@example.com")
+    assert told(scrape(), "credits_plugin_status_checks_total", status="enabled") == before + 1

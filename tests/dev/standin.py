@@ -15,8 +15,10 @@ from dev import processes
 from dev.state import PROJECT
 
 MANAGE = """
-import os, sys
-print("manage.py", *sys.argv[1:])
+import os, signal, sys
+print("manage.py", *sys.argv[1:], flush=True)
+if sys.argv[1] in ("relay_events", "consume_events"):
+    signal.pause()
 sys.exit(int(os.environ.get("STANDIN_" + sys.argv[1].upper(), "0")))
 """
 WSGI = """
@@ -42,7 +44,7 @@ from celery.beat import PersistentScheduler as DatabaseScheduler
 SECONDS = 60.0
 # Of the surrounding test run. With the service's settings named, the stand-in's beat would look for them and end.
 NOT_THEIRS = {
-    *("DATABASE_URL", "REDIS_URL", "ENVIRONMENT", "SECRET_KEY", "MAKELEVEL", "FLORIN_POSTGRES"),
+    *("DATABASE_URL", "REDIS_URL", "NATS_URL", "ENVIRONMENT", "SECRET_KEY", "MAKELEVEL", "FLORIN_POSTGRES"),
     "DJANGO_SETTINGS_MODULE",
 }
 

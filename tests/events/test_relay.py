@@ -49,7 +49,7 @@ def heard(nats: Server, *, durable: str = "books", books: Books | None = None) -
     """Return what a consumer's books hold when it has heard of every event."""
     with Bus(nats.url) as bus:
         bus.ensure(PUBLISHED)
-        inlet = bus.follow("evt.credits.*", durable, most_pending=5000)
+        inlet = bus.follow("evt.credits.*", durable, most_pending=5000, stream=PUBLISHED.name)
         return listen(inlet, books or Books(), until=Event.objects.count())
 
 
@@ -67,7 +67,7 @@ class TestTheRelay:
         with relaying(bus) as made:
             drain(made)
 
-        found = bus.follow("evt.credits.*", "books", most_pending=100).take(10, seconds=5)
+        found = bus.follow("evt.credits.*", "books", most_pending=100, stream=PUBLISHED.name).take(10, seconds=5)
         events = Event.objects.order_by("pk")
         assert [(each.subject, each.id) for each in found] == [(event.type, str(event.pk)) for event in events]
         assert json.loads(found[2].body)["new_balance"] == 99
@@ -135,7 +135,7 @@ class TestTheRelay:
             call_command("relay_events", first=Event.objects.order_by("pk").values_list("pk", flat=True)[told - 3])
             drain(made)
 
-        found = bus.follow("evt.credits.*", "books", most_pending=100).take(100, seconds=5)
+        found = bus.follow("evt.credits.*", "books", most_pending=100, stream=PUBLISHED.name).take(100, seconds=5)
         assert len(found) == told + 3
         again = sorted(json.loads(each.body)["event_id"] for each in found[told:])
         assert again == sorted(Event.objects.values_list("pk", flat=True))[-3:]
