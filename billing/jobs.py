@@ -8,8 +8,9 @@ from celery.schedules import crontab
 from django.conf import settings
 
 from billing import handlers
-from billing.services import inbox, payments, reconciliation, refunds, topups
+from billing.services import inbox, letters, payments, reconciliation, refunds, relay, topups
 from credits.jobs import MINUTE, Job, by_name
+from credits.services import events
 from credits.services.runs import Done
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,13 @@ def top_up() -> Done:
     return topups.top_up_due()
 
 
+def purge_events() -> Done:
+    """Delete events and dead letters that have been kept long enough. What NATS has still to hear of is kept."""
+    unread = relay.first_unpublished() if settings.NATS_URL else None
+    told, dead = events.purge_events(unread=unread), letters.purge_letters()
+    return Done(told + dead, f"{told} events, {dead} dead letters")
+
+
 JOBS = by_name([
     Job("process_inbox", "Processes webhooks that no worker was told of, or that are to be tried again", MINUTE,
         process_inbox),
@@ -45,4 +53,5 @@ JOBS = by_name([
     Job("finish_refunds", "Finishes refunds that whoever asked for was cut off from", MINUTE, refunds.finish_refunds),
     Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
         crontab(hour="2", minute="0"), reconcile),
+    Job("purge_events", "Deletes old events and dead letters", crontab(hour="4", minute="30"), purge_events),
 ])  # fmt: skip
