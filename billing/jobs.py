@@ -12,14 +12,18 @@ from billing.services import (
     deliveries,
     fanout,
     inbox,
+    letters,
     notices,
+    outbox,
     payments,
     reconciliation,
     refunds,
+    relay,
     replays,
     topups,
 )
 from credits.jobs import MINUTE, Job, by_name
+from credits.services import events
 from credits.services.runs import Done
 
 log = logging.getLogger(__name__)
@@ -62,8 +66,16 @@ def send_notices() -> Done:
 
 def purge_news() -> Done:
     """Delete what was sent long ago."""
-    sent, letters = replays.purge_deliveries(), notices.purge_notices()
-    return Done(sent + letters, f"{sent} deliveries, {letters} letters")
+    sent, mails = replays.purge_deliveries(), notices.purge_notices()
+    return Done(sent + mails, f"{sent} deliveries, {mails} e-mails")
+
+
+def purge_events() -> Done:
+    """Delete events and dead letters that have been kept long enough. What somebody has still to hear of is kept."""
+    readers = [outbox.first_unread(), relay.first_unpublished() if settings.NATS_URL else None]
+    unread = min((each for each in readers if each is not None), default=None)
+    told, dead = events.purge_events(unread=unread), letters.purge_letters()
+    return Done(told + dead, f"{told} events, {dead} dead letters")
 
 
 JOBS = by_name([
@@ -77,6 +89,7 @@ JOBS = by_name([
     Job("deliver_webhooks", "Sends events to webhook endpoints, also those to be tried again", MINUTE,
         deliver_webhooks),
     Job("send_notices", "Writes to owners whose balance runs low, and the like", MINUTE, send_notices),
-    Job("purge_deliveries", "Deletes webhook deliveries and letters that were kept long enough",
+    Job("purge_deliveries", "Deletes webhook deliveries and e-mails that were kept long enough",
         crontab(hour="4", minute="15"), purge_news),
+    Job("purge_events", "Deletes old events and dead letters", crontab(hour="4", minute="30"), purge_events),
 ])  # fmt: skip

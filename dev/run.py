@@ -225,6 +225,7 @@ Florin is running.
   API docs   {address}/api/docs/
   API key    {environment["FLORIN_DEMO_API_KEY"]}
              curl -H "Authorization: Bearer {environment["FLORIN_DEMO_API_KEY"]}" {address}/api/v1/accounts{pay}
+  NATS       {environment["NATS_URL"]}
   Logs       {logs}/
   Stop       Ctrl-C
 """
