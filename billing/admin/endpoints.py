@@ -18,6 +18,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, TextFilter
+from unfold.dataclasses import UnfoldAction
 
 from billing.admin.endpoint_acts import ChangeEndpoint, ReplayFailed
 from billing.admin.endpoint_forms import EndpointForm
@@ -130,6 +131,12 @@ class WebhookEndpointAdmin(EndpointVerbs, ReadOnly, Bounded, ModelAdmin):  # typ
 
     def has_replay_webhookdelivery_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("billing.replay_webhookdelivery")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Offer nothing for what is deleted."""
+        offered: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        there = WebhookEndpoint.objects.exclude(status=EndpointStatus.DELETED).filter(pk=object_id)
+        return offered if there.exists() else []
 
     @button("New endpoint", path="new", icon="add", permission="manage_webhookendpoint")
     def new_endpoint(self, request: HttpRequest) -> HttpResponse:

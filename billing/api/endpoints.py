@@ -40,6 +40,7 @@ from credits.api.calls import caller, perform
 from credits.api.schema import describe
 from credits.api.views.base import ApiViewSet
 from credits.models import Scope
+from credits.refusals import InvalidField
 from credits.services.once import Once, Replay, keep
 
 TAG = "Webhooks"
@@ -181,6 +182,8 @@ class EndpointViewSet(ApiViewSet):
         """Newest first. Pending ones are sent from the oldest on; while one fails, those behind it wait."""
         rows = WebhookDelivery.objects.filter(endpoint=self._row(pk))
         status = request.query_params.get("status")
+        if status and status not in DeliveryStatus.values:
+            raise InvalidField("status", f"One of {', '.join(DeliveryStatus.values)}.")
         return self.answer_page(rows.filter(status=status) if status else rows, print_delivery)
 
     @describe(

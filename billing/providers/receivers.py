@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -138,7 +139,7 @@ def send(
     try:
         target = httpx.URL(addresses.checked_url(url))
         network = Network(begun + seconds, look_up=look_up, secure=target.scheme == "https", seconds=seconds)
-        outcome = _ask(target, body, headers, network, trust or ssl.create_default_context())
+        outcome = _ask(target, body, headers, network, trust or _trust())
     except AddressRefused as refused:
         outcome = Outcome(error=str(refused))
     except httpcore.TimeoutException as error:
@@ -147,6 +148,12 @@ def send(
         outcome = Outcome(error=f"No answer: {_why(error)}.")
     took = round((time.monotonic() - begun) * 1000)
     return Outcome(outcome.status, outcome.error, outcome.excerpt, took, outcome.retry_after)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return whom this machine trusts; reading that takes long."""
+    return ssl.create_default_context()
 
 
 def _ask(

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from billing.models import OutboxMark
 from credits.models import Event
-from credits.services.events import settle
+from credits.services.events import look, settle
 
 WEBHOOKS, NOTICES = "webhooks", "notices"
 BATCH = 500
@@ -54,6 +54,11 @@ def read_on(reader: str, take: Take, *, types: Sequence[str] = ()) -> int:
     while count := _read(reader, upto, take, types):
         total += count
     return total
+
+
+def unsettled() -> bool:
+    """Whether there are events that cannot be read yet, because somebody who began before them has not ended."""
+    return look().pending
 
 
 def newest_event() -> int:

@@ -147,6 +147,8 @@ class TestDeliveries:
         assert [(each["status"], each["answer_status"]) for each in listed] == [("pending", None), ("failed", 410)]
         assert listed[1]["body"]["data"]["amount"] == -1
         assert len(api.get(f"{path}/deliveries?status=failed").json()["results"]) == 1
+        for status in ("lost", "%00"):
+            assert list(api.get(f"{path}/deliveries?status={status}").json()["errors"]) == ["status"]
         assert api.patch(path, {"status": "active"}).status_code == 200
 
         again = api.post(f"{path}/deliveries/{listed[1]['id']}/replay", once="a")

@@ -16,6 +16,7 @@ from billing.services import deliveries, fanout
 from config.celery import app
 from credits import listeners
 from credits.models import Account
+from tests.concurrency.test_event_order import uncommitted
 from tests.conftest import Api
 from tests.factories import make_account, spend
 from tests.fakes.receiver import Receiver, Reply
@@ -75,6 +76,16 @@ class TestAWorker:
 
         until(lambda: hook.statuses == ["delivered"], "It was not sent.")
         assert hook.deliveries[0].attempts == 2
+
+    def test_that_came_too_early_comes_back(self, worker: subprocess.Popen[bytes], hook: Hook, alice: Account) -> None:
+        """An event that is committed before another that began earlier is not settled when its nudge comes."""
+        late = make_account(external_id="late", balance=10)
+        with uncommitted(lambda: spend(late, 1)):
+            spend(alice, 1)
+            tasks.tell_news_now()
+            assert "evt.credits.consumed" not in {row.type for row in hook.deliveries}
+
+        until(lambda: hook.statuses == ["delivered"] * 4, "It was not sent.")
 
     def test_is_told_by_the_api(self, worker: subprocess.Popen[bytes], receiver: Receiver, alice: Account) -> None:
         hook, api = Hook(receiver, event_types=MOVEMENTS), Api()
