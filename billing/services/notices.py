@@ -150,8 +150,10 @@ def purge_notices(*, now: datetime | None = None) -> int:
 
 
 def _note(events: Sequence[Told]) -> None:
+    # What happened long ago, before anybody read or while nobody did, is no news to its owner.
+    since = timezone.now() - PATIENCE
     for event in events:
-        if event.account is not None:
+        if event.account is not None and event.recorded_at >= since:
             _write(event, event.account, json.loads(event.payload, parse_float=Decimal))
 
 

@@ -137,6 +137,15 @@ class TestALetter:
         assert Notice.objects.get().status == NoticeStatus.NO_ADDRESS
 
 
+def test_nobody_is_written_to_about_what_happened_long_ago() -> None:
+    long_ago = timezone.now() - timedelta(days=2)
+    account = make_account(external_id="old", balance=100, email="old@example.com", at=long_ago)
+    spend(account, 90, at=long_ago)
+
+    assert write() == 0
+    assert not Notice.objects.exists()
+
+
 class TestOfAKind:
     def test_there_is_one_in_so_many_hours(self, ada: Account, settings: Any) -> None:
         for _ in range(3):
