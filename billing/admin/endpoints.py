@@ -135,8 +135,9 @@ class WebhookEndpointAdmin(EndpointVerbs, ReadOnly, Bounded, ModelAdmin):  # typ
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Offer nothing for what is deleted."""
         offered: list[UnfoldAction] = super().get_actions_detail(request, object_id)
-        there = WebhookEndpoint.objects.exclude(status=EndpointStatus.DELETED).filter(pk=as_uuid(str(object_id)))
-        return offered if there.exists() else []
+        pk = as_uuid(str(object_id))
+        there = WebhookEndpoint.objects.exclude(status=EndpointStatus.DELETED)
+        return offered if pk and there.filter(pk=pk).exists() else []
 
     @button("New endpoint", path="new", icon="add", permission="manage_webhookendpoint")
     def new_endpoint(self, request: HttpRequest) -> HttpResponse:
