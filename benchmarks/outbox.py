@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.contests import Contests
 from benchmarks.load import drive
 from benchmarks.report import Figure
-from benchmarks.scene import CONNECTIONS, many
+from benchmarks.scene import CONNECTIONS, MANY, many
 from benchmarks.serving import Server, served
 from billing import metered, standing
 from billing.providers.nats import Bus, Message
@@ -27,6 +27,7 @@ from dev.nats import Nats
 
 # So many uses go into a message, as a gateway would send them.
 TOGETHER = 100
+SILENT = [f"silent-{number}" for number in range(MANY)]
 
 
 @dataclass
@@ -50,6 +51,8 @@ class Outbox:
     def _cost(self) -> list[Figure]:
         """Debits over HTTP with the outbox, and without it."""
         scene = self.contests.scene
+        # Accounts of its own: the audit asks that whoever was told of once is told of always.
+        self.contests.accounts(SILENT, 1)
         with served("wsgi", "benchmarks.silent:application", {}, "--blocking-threads", "4") as silent:
             self._silent(silent)
             scene.debits(many())
@@ -61,7 +64,7 @@ class Outbox:
 
     def _silent(self, server: Server) -> float:
         scene = self.contests.scene
-        makers = itertools.cycle([scene.debit(one) for one in many()])
+        makers = itertools.cycle([scene.debit(one) for one in SILENT])
         requests = (make() for make in makers)
         return drive(server.port, requests, 201, seconds=scene.seconds, connections=CONNECTIONS).rate
 
