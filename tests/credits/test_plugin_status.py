@@ -82,7 +82,7 @@ class TestTheStatus:
     def test_ends_with_its_time(self, merchant: Account, valkey: Valkey) -> None:
         asked(merchant)
         with redis.Redis.from_url(valkey.url) as server:
-            assert 0 < int(server.pttl(plugin_status._key(merchant.pk))) <= 15_000  # type: ignore[arg-type]
+            assert 0 < int(server.pttl(plugin_status._key(merchant.pk))) <= 15_000
 
     def test_costs_whoever_is_not_asked_for_nothing(self, merchant: Account, valkey: Valkey) -> None:
         spend(merchant, 1)
