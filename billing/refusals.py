@@ -171,3 +171,17 @@ class StaleSignature(BadSignature):
     """A webhook that was signed too long ago, or in the future: it may be a recording of an old one."""
 
     code, title = "stale_signature", "The signature is not of this time."
+
+
+class UnknownEndpoint(Refusal):
+    status, code, title, stored = 404, "webhook_endpoint_not_found", "There is no such webhook endpoint.", False
+
+
+class UnknownDelivery(Refusal):
+    status, code, title, stored = 404, "webhook_delivery_not_found", "There is no such webhook delivery.", False
+
+
+class TooManySecrets(Refusal):
+    """Each rotation leaves a secret that signs for a while; so many at once is an error of the caller's."""
+
+    status, code, title, stored = 409, "too_many_secrets", "Too many secrets sign already.", False

@@ -145,6 +145,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
         stripe = stripe_port(state, {port, *([portkey] if portkey is not None else [])})
         environment = {**development(), **demo(), **os.environ, **addresses}
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(state / "metrics")
+        environment.setdefault("PUBLIC_URL", f"http://{HOST}:{port}")
         environment |= {**gateway_settings(state, portkey), **stripe_settings(state, stripe, f"http://{HOST}:{port}")}
         children = Children(state, environment, say)
         try:
@@ -224,6 +225,7 @@ Florin is running.
   API docs   {address}/api/docs/
   API key    {environment["FLORIN_DEMO_API_KEY"]}
              curl -H "Authorization: Bearer {environment["FLORIN_DEMO_API_KEY"]}" {address}/api/v1/accounts{pay}
+  NATS       {environment["NATS_URL"]}
   Logs       {logs}/
   Stop       Ctrl-C
 """

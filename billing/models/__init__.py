@@ -9,6 +9,10 @@ was asked for here, an AutoTopUp what an account buys by itself when it runs low
 A Difference is what the provider has otherwise than we do. A RelayLane is how far events were published on NATS, a
 PublishedTotal how many, a DeadLetter a message from there that could not be applied.
 
+What others are told: a WebhookEndpoint is where events are sent, signed with a WebhookSecret; a WebhookDelivery is one
+event on its way there, a WebhookAttempt one try. A Notice is a letter to an account's owner, a NoticeAddress where
+those go, unless it wants none. An OutboxMark is how far a reader has come with the events.
+
 The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
 clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books asks.
 
@@ -19,7 +23,17 @@ from billing.models.catalogue import Pack, PlanPrice
 from billing.models.checkouts import Checkout, CheckoutKind, CheckoutStatus
 from billing.models.customers import Customer
 from billing.models.differences import Difference, DifferenceKind
+from billing.models.endpoints import (
+    DeliveryStatus,
+    EndpointStatus,
+    OutboxMark,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 from billing.models.events import EventState, ProviderEvent
+from billing.models.notices import Notice, NoticeAddress, NoticeKind, NoticeStatus
 from billing.models.payments import Dispute, Invoice, Payment, PaymentCredit, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
 from billing.models.relay import DeadLetter, LetterState, PublishedTotal, RelayLane
@@ -32,12 +46,19 @@ __all__ = [
     "CheckoutStatus",
     "Customer",
     "DeadLetter",
+    "DeliveryStatus",
     "Difference",
     "DifferenceKind",
     "Dispute",
+    "EndpointStatus",
     "EventState",
     "Invoice",
     "LetterState",
+    "Notice",
+    "NoticeAddress",
+    "NoticeKind",
+    "NoticeStatus",
+    "OutboxMark",
     "Pack",
     "Payment",
     "PaymentCredit",
@@ -48,4 +69,8 @@ __all__ = [
     "RefundOrder",
     "RefundStatus",
     "RelayLane",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

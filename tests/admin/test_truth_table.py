@@ -16,7 +16,7 @@ from credits.plan import Actor
 from credits.services.bulk import Asked, Why, check_bulk
 from credits.services.keys import create_api_key
 from tests.admin.conftest import Desk
-from tests.admin.test_roles import EVERYBODY, LISTS, A, F, L, S
+from tests.admin.test_roles import EVERYBODY, LISTS, A, E, F, L, S
 from tests.books import Books
 from tests.factories import hold, spend, unpriced
 
@@ -28,6 +28,7 @@ OF_ACCOUNT = {
     "edit": {L}, "freeze": {L, F}, "unfreeze": {L, F}, "change-plan": {S, L}, "cancel-plan": {S, L},
     "resume-plan": {S, L}, "send-statement": {S, L, F}, "resync": {S, L, F}, "statement": EVERYBODY,
 }  # fmt: skip
+OF_ENDPOINT = ("edit", "test", "rotate", "switch", "replay-failed", "delete-for-good")
 # What opens by looking at it.
 PAGES = {
     "admin/": STAFF,
@@ -38,6 +39,7 @@ PAGES = {
     "admin/credits/bulkadjustment/upload/": {L, F},
     "admin/credits/bulkadjustment/<int:pk>/report/": {L, F, A},
     "admin/credits/price/new/": {F},
+    "admin/billing/webhookendpoint/new/": {L, E},
     "admin/credits/price/import/": {F},
     "admin/credits/unpricedusage/rate-all/": {F},
     "admin/auth/user/<id>/password/": NOBODY,
@@ -53,10 +55,15 @@ POSTS = {
     "admin/credits/approvalrequest/<int:pk>/refuse/": {L, F},
     "admin/credits/unpricedusage/<path:object_id>/rate/": {F},
     "admin/billing/providerevent/<path:object_id>/replay/": {L},
+    "admin/billing/deadletter/<path:object_id>/replay/": {L},
+    "admin/billing/deadletter/<path:object_id>/dismiss/": {L},
     "admin/billing/difference/compare/": {F},
     "admin/billing/difference/<path:object_id>/repair/": {F},
     "admin/billing/payment/<path:object_id>/refund/": {L, F},
     "admin/billing/autotopup/<path:object_id>/switch/": {S, L},
+    **{f"admin/billing/webhookendpoint/<path:object_id>/{name}/": {L, E} for name in OF_ENDPOINT},
+    "admin/billing/webhookdelivery/<path:object_id>/replay/": {L, E},
+    "admin/billing/webhookdelivery/<path:object_id>/give-up/": {L, E},
 }
 ADDS = {"credits/feature/": {F}}
 # Django's own and unfold's, for whoever is signed in, or for signing in; reports are tried with their list.
@@ -104,9 +111,12 @@ def rows(alice: Account) -> dict[str, str]:
         "apikey": str(create_api_key(name="x", scopes=["credits:read"])[0].pk),
         "unpricedusage": str(unpriced(alice, charged=1).pk),
         "providerevent": "0",
+        "deadletter": "0",
         "difference": "0",
         "payment": "0",
         "autotopup": "0",
+        "webhookendpoint": "0",
+        "webhookdelivery": "0",
         "user": "0",
     }
 
