@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
@@ -86,7 +87,7 @@ def _queries(client: Client, path: str) -> float:
 
 def _file(client: Client, name: str, path: str) -> list[Figure]:
     """Take a file as it streams. Returns how long it took and how much memory it had at the most."""
-    answer = client.get(path)
+    answer: Any = client.get(path)
     tracemalloc.start()
     began, lines = time.perf_counter(), 0
     for part in answer.streaming_content:

@@ -32,6 +32,7 @@ def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     return {
         "customer": customer.provider_id if customer else "",
         "dashboard": dashboard(customer),
+        "away": [("Open in Stripe", "open_in_new", dashboard(customer))] if customer else [],
         "payments": [_payment(row) for row in payments],
         "events": [_event(row) for row in about.order_by("-id")[:MOST_EVENTS]],
     }

@@ -133,7 +133,7 @@ def lot_name(lot: Grant) -> str:
 
 def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
     """Return a movement as a sentence."""
-    what = format_html("{} {}", FOR[TransactionKind(row.kind)], _what(row))
+    what: SafeString | str = f"{FOR[TransactionKind(row.kind)]} {_what(row)}".strip()
     if row.price is not None:
         what = format_html("{} at {}", what, show.link(Price, row.price.pk, f"price v{row.price.version}"))
     parts: list[SafeString | str] = [what]
@@ -154,6 +154,9 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
 def _what(row: Transaction) -> str:
     if row.kind == TransactionKind.PLAN:
         return row.description or "the plan"
+    if row.kind == TransactionKind.EXPIRY:
+        # The lot that it is from says it all.
+        return ""
     words = f"({row.description})" if row.description else ""
     if row.usage:
         return f"{show.used(row.usage, row.feature)} {words}".strip()
