@@ -24,7 +24,9 @@ from billing.tasks import nudge
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, Days
+from credits.admin.logged import actor_of, request_id
 from credits.admin.policies import ReadOnly
+from credits.services.staff import Told, record_act
 
 COLOURS = {
     EventState.RECEIVED: "info",
@@ -127,7 +129,13 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         with transaction.atomic():
             again = inbox.replay(row)
             if again:
-                self.log_change(request, row, f"Replayed {row}.")
+                told = Told(
+                    subject=f"Webhook {row.event_id}",
+                    before={"State": row.get_state_display(), "Error": row.error[:200]},
+                    after={"State": EventState.RECEIVED.label},
+                    request_id=request_id(request),
+                )
+                record_act(actor=actor_of(request), action="replay", what=f"Replayed {row}.", told=told)
                 transaction.on_commit(nudge)
         return again
 

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
 from credits.models import Account, Grant, GrantCategory, Price, Transaction, TransactionKind
+from credits.queries import last_before
 from credits.services.history import draws_of
 
 ROWS = 25
@@ -106,15 +107,10 @@ def _midnight(day: Any) -> datetime:
 def _span(account: Account, wanted: dict[str, Any], top: int) -> tuple[int, int]:
     """Return between which numbers to look: days lead to numbers by an index."""
     if wanted.get("until"):
-        top = min(top, _last(account, _midnight(wanted["until"]) + timedelta(days=1)) + 1)
-    since = _last(account, _midnight(wanted["since"])) + 1 if wanted.get("since") else 1
+        top = min(top, last_before(account.pk, _midnight(wanted["until"]) + timedelta(days=1)) + 1)
+    since = last_before(account.pk, _midnight(wanted["since"])) + 1 if wanted.get("since") else 1
     bottom = max(top - LOOKED_AT, since)
     return top, bottom if bottom > since else 0
-
-
-def _last(account: Account, before: datetime) -> int:
-    earlier = Transaction.objects.filter(account=account.pk, recorded_at__lt=before)
-    return earlier.order_by("-recorded_at", "-sequence").values_list("sequence", flat=True).first() or 0
 
 
 def lots_of(rows: list[Transaction], account: Account, *, most: int) -> tuple[list[Grant], dict[UUID, Grant]]:
