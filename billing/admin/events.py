@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.admin.masking import masked
-from billing.admin.verdicts import age, asked, verdict
+from billing.admin.verdicts import age, stale_among, verdict
 from billing.models import EventState, ProviderEvent
 from billing.services import inbox
 from billing.tasks import nudge
@@ -113,12 +113,17 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         """Ask, then let the selected be processed again, one by one, oldest first."""
         events = rows.defer("payload").order_by("id")[:MOST_AT_ONCE]
         if "confirm" not in request.POST:
-            count, stale = asked(events)
-            common = {**self.admin_site.each_context(request), "title": f"Replay {count:,} webhooks", "opts": self.opts}
+            title = f"Replay {len(events):,} webhooks"
+            common = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
             return TemplateResponse(
                 request,
                 "admin/billing/providerevent/replay.html",
-                {**common, "events": events, "stale": stale, "back": reverse("admin:billing_providerevent_changelist")},
+                {
+                    **common,
+                    "events": events,
+                    "stale": stale_among(events),
+                    "back": reverse("admin:billing_providerevent_changelist"),
+                },
             )
         again = sum(self._replay(request, row) for row in events)
         messages.success(request, f"{again:,} of {len(events):,} are processed again in a moment.")
