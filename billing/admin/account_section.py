@@ -60,12 +60,10 @@ def _payment(row: Payment) -> dict[str, Any]:
         "link": show.link_at(Payment, row.pk, row.occurred_at),
         "state": show.badge(*state),
         "paid": show.money(row.amount_minor, row.currency),
+        "pk": row.pk,
         "back": show.money(gone, row.currency) if gone else "",
-        "what": f"Pack {row.checkout.pack_id}"
-        if row.checkout
-        else f"Invoice {row.invoice.number}"
-        if row.invoice
-        else "",
+        "refundable": row.status == "succeeded" and not row.under_dispute and gone < row.amount_minor,
+        "what": _what(row),
     }
 
 
