@@ -98,8 +98,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Balance")
     def figure(self, row: Account) -> SafeString:
-        unit = format_html('<span class="f-unit">{}</span>', row.unit_id)
-        return format_html("{} {}", show.figure(row.balance, row.unit_id), unit)
+        return show.in_unit(row.balance, row.unit_id)
 
     @admin.display(description="Available")
     def could_spend(self, row: Account) -> SafeString:

@@ -69,7 +69,7 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Set aside")
     def set_aside(self, row: Hold) -> SafeString:
-        return show.figure(row.amount, row.account.unit_id)
+        return show.in_unit(row.amount, row.account.unit_id)
 
     @admin.display(description="Captured")
     def charged(self, row: Hold) -> SafeString:
