@@ -33,6 +33,7 @@ def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     return {
         "customer": customer.provider_id if customer else "",
         "dashboard": dashboard(customer),
+        "away": [("Open in Stripe", "open_in_new", dashboard(customer))] if customer else [],
         "payments": [_payment(row) for row in payments],
         "events": [_event(row) for row in about.order_by("-id")[:MOST_EVENTS]],
     }
@@ -60,7 +61,9 @@ def _payment(row: Payment) -> dict[str, Any]:
         "link": show.link_at(Payment, row.pk, row.occurred_at),
         "state": show.badge(*state),
         "paid": say_money(row.amount_minor, row.currency),
+        "pk": row.pk,
         "back": say_money(gone, row.currency) if gone else "",
+        "refundable": row.status == "succeeded" and not row.under_dispute and gone < row.amount_minor,
         "what": paid_for(row),
     }
 

@@ -14,10 +14,12 @@ from billing.services.refunds import left_to_refund, refund_payment
 from credits.admin import show
 from credits.admin.acts import Act
 from credits.admin.confirmation import Confirmation, digest
+from credits.admin.logged import request_id
 from credits.admin.previews import Change
 from credits.amounts import places_of, say_money
 from credits.refusals import InvalidField
 from credits.services.locks import read_account
+from credits.services.staff import Told, record_act
 
 
 class RefundForm(forms.Form):
@@ -88,6 +90,7 @@ class RefundPayment(Act):
         self.row.refresh_from_db()
         if self.figures(None) != given.seen:
             return None
+        self.changes = self.told(data)
         order = refund_payment(
             once=given.once(),
             payment=self.row.provider_id,
@@ -110,8 +113,16 @@ class RefundPayment(Act):
         return int(asked)
 
     def record(self, done: Any, data: dict[str, Any]) -> None:
-        """Log it with the payment."""
-        self.admin.log_change(self.request, self.row, f"{self.said(done, data)} {data['reason']}")
+        """Keep who gave it back and why, with what was before and after."""
+        told = Told(
+            account=self.row.account_id,
+            subject=f"Payment {self.row.provider_id}",
+            note=data["reason"],
+            before={change.label: change.before for change in self.changes},
+            after={change.label: change.after for change in self.changes},
+            request_id=request_id(self.request),
+        )
+        record_act(actor=self.actor, action="refund-payment", what=self.said(done, data), told=told)
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"Refunded {say_money(done.amount_minor, self.row.currency)}."

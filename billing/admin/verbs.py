@@ -42,6 +42,7 @@ class Resync(Verb):
         """Ask outside of transactions, and apply what is told; once for a confirmation."""
         once = given.once()
         once.check(once.find())
+        self.changes = self.told(data)
         try:
             asked: str = resync_account(self.account.pk)
         except (NotOurs, ParentUnknown, PaymentMismatch) as error:

@@ -68,7 +68,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Came in")
     def came_in(self, row: Grant) -> SafeString:
-        return show.figure(row.amount, row.account.unit_id)
+        return show.in_unit(row.amount, row.account.unit_id)
 
     @admin.display(description="Left")
     def left(self, row: Grant) -> SafeString:

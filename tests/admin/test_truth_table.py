@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Group
@@ -15,7 +16,7 @@ from credits.models import Account, ApprovalRequest, Transaction
 from credits.plan import Actor
 from credits.services.bulk import Asked, Why, check_bulk
 from credits.services.keys import create_api_key
-from tests.admin.conftest import Desk
+from tests.admin.conftest import Desk, confirmation, text
 from tests.admin.test_roles import EVERYBODY, LISTS, A, E, F, L, S
 from tests.books import Books
 from tests.factories import hold, spend, unpriced
@@ -171,6 +172,46 @@ def test_no_money_moves_by_looking(rows: dict[str, str], books: Books, dave: Des
 
     assert books() == before
     assert ApprovalRequest.objects.get().status == "waiting"
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+def test_the_account_page_shows_the_buttons_of_whom_they_are(rows: dict[str, str], role: str) -> None:
+    page = text(somebody(role).get(f"credits/account/{rows['account']}/change/"))
+
+    shown = {name for name in OF_ACCOUNT if f"{rows['account']}/{name}/" in page}
+    # Nothing is frozen, and nothing lapsed.
+    assert shown == {name for name, roles in OF_ACCOUNT.items() if role in roles} - {"unfreeze"}
+
+
+@pytest.mark.parametrize("noun", ["account", "transaction", "grant", "hold"])
+def test_nothing_of_the_ledger_can_be_selected(rows: dict[str, str], dave: Desk, noun: str) -> None:
+    page = text(dave.get(f"credits/{noun}/"))
+
+    assert 'name="action"' not in page
+    assert "_selected_action" not in page
+
+
+def test_no_money_moves_by_a_link_however_complete(
+    rows: dict[str, str], books: Books, dave: Desk, alice: Account
+) -> None:
+    asked = {"amount": "5", "reason": "goodwill", "note": "n", "ticket": "T", "to": "bob"}
+    signed = confirmation(dave.press(alice, "adjust", **asked))
+    before = books()
+
+    for name in OF_ACCOUNT:
+        query = urlencode({**asked, "confirmation": signed, "confirm": "1"})
+        dave.get(f"credits/account/{alice.pk}/{name}/?{query}")
+
+    assert books() == before
+
+
+def test_no_post_goes_without_a_token(rows: dict[str, str], books: Books, dave: Desk) -> None:
+    strict, before = Client(enforce_csrf_checks=True), books()
+    strict.force_login(dave.user)
+
+    for each in PAGES | POSTS:
+        assert strict.post(f"/admin/{filled(each, rows)}", {"amount": "5"}).status_code == 403, each
+    assert books() == before
 
 
 def test_strangers_are_asked_to_sign_in(rows: dict[str, str]) -> None:

@@ -147,3 +147,17 @@ def test_of_support_the_account_page_asks_little(till: Till, bob: Account) -> No
     assert "Pack small" in page
     assert "cus_" in page
     assert len(queries) <= 20, "\n".join(each["sql"][:150] for each in queries)
+
+
+@pytest.mark.parametrize(("role", "offered"), [("Support", False), ("Support lead", True), ("Auditor", False)])
+def test_a_payment_is_given_back_from_the_account_page(till: Till, bob: Account, role: str, offered: bool) -> None:
+    till.buy(bob)
+    till.deliver()
+    user, client = User.objects.create_user("sam", is_staff=True), Client()
+    user.groups.set(Group.objects.filter(name=role))
+    client.force_login(user)
+
+    page = client.get(f"/admin/credits/account/{bob.pk}/change/").content.decode()
+
+    assert (f"/admin/billing/payment/{Payment.objects.get().pk}/refund/" in page) == offered
+    assert "Open in Stripe" in page
