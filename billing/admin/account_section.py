@@ -11,7 +11,7 @@ from billing.admin.dashboard import address
 from billing.admin.events import COLOURS as COLOUR_OF_EVENT
 from billing.admin.payments import COLOURS, paid_for
 from billing.models import Customer, EventState, Payment, ProviderEvent
-from billing.services.tiers import PROVIDER
+from billing.services.customers import PROVIDER
 from credits.admin import desk, show
 from credits.amounts import say_money
 from credits.models import Account

@@ -74,9 +74,9 @@ class RefundPayment(Act):
         after = self.row.refunded_minor + minor
         claimed = to_be_gone(self.row, after)
         more = claimed - self.row.claimed
-        back = (say_money(amount, self.row.currency) for amount in (self.row.refunded_minor, after, minor))
+        before, then, now = (say_money(each, self.row.currency) for each in (self.row.refunded_minor, after, minor))
         return [
-            Change("Given back", *back),
+            Change("Given back", before, then, now),
             Change(
                 "Credits taken back",
                 show.amount(self.row.claimed, unit),

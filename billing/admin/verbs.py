@@ -47,7 +47,9 @@ class Resync(Verb):
             asked: str = resync_account(self.account.pk)
         except (NotOurs, ParentUnknown, PaymentMismatch) as error:
             raise InvalidField("stripe", str(error)) from error
-        applied: str = keep(once=once, act=lambda: asked)
+        return keep(once=once, act=lambda: self._logged(asked, data))
+
+    def _logged(self, applied: str, data: dict[str, Any]) -> str:
         self.record(applied, data)
         return applied
 

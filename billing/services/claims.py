@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from decimal import ROUND_FLOOR, Decimal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -100,7 +101,7 @@ def movements_of_invoice(invoice: Invoice) -> list[Transaction]:
     return list(moved.filter(months | Q(metadata__contains={INVOICE: invoice.provider_id})).order_by("sequence"))
 
 
-def _brought_ids(payment: Payment) -> list[object]:
+def _brought_ids(payment: Payment) -> list[UUID]:
     if payment.invoice is not None:
         return [each.pk for each in movements_of_invoice(payment.invoice)]
     return [payment.movement_id] if payment.movement_id else []
@@ -137,10 +138,11 @@ def _money(payment: Payment) -> tuple[int, int]:
 
 def _part(movement: Transaction, gone: int, paid: int) -> Decimal:
     """Return how much of a movement is to be gone: in proportion, rounded down to the unit's step."""
+    brought: Decimal = movement.amount
     if gone >= paid:
-        return movement.amount
+        return brought
     step = Decimal(1).scaleb(-units.decimal_places(movement.account.unit_id))
-    return (movement.amount * gone / paid / step).to_integral_value(ROUND_FLOOR) * step
+    return (brought * gone / paid / step).to_integral_value(ROUND_FLOOR) * step
 
 
 def _take_back(payment: Payment, credit: PaymentCredit, memo: Memo) -> None:

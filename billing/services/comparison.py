@@ -16,7 +16,7 @@ from billing.models.differences import DifferenceKind
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
 from billing.services import tiers
-from billing.services.customers import account_of_customer
+from billing.services.customers import PROVIDER, account_of_customer
 from subscriptions.following import Told
 from subscriptions.models import Status, Subscription
 
@@ -51,7 +51,7 @@ def compare_one(kind: DifferenceKind, about: str) -> list[Found]:
     """Return the differences of one payment or subscription. Raises StripeFailure."""
     client = stripe.client()
     if kind == DifferenceKind.SUBSCRIPTION:
-        row = Subscription.objects.filter(provider=tiers.PROVIDER, provider_reference=about).first()
+        row = Subscription.objects.filter(provider=PROVIDER, provider_reference=about).first()
         return list(_subscription(client.subscription(about), row))
     intent = client.payment_intent(about)
     payment = Payment.objects.filter(provider_id=about).first()
@@ -179,7 +179,7 @@ class _Ours:
 def _subscriptions(theirs: list[told.Subscription]) -> Iterator[Found]:
     rows = {
         row.provider_reference: row
-        for row in Subscription.objects.filter(provider=tiers.PROVIDER).select_related("plan_version")
+        for row in Subscription.objects.filter(provider=PROVIDER).select_related("plan_version")
     }
     for subscription in theirs:
         if account_of_customer(subscription.customer, livemode=subscription.livemode) is not None:
