@@ -171,3 +171,9 @@ class StaleSignature(BadSignature):
     """A webhook that was signed too long ago, or in the future: it may be a recording of an old one."""
 
     code, title = "stale_signature", "The signature is not of this time."
+
+
+class NoEvent(Refusal):
+    """What came as an event cannot be kept or followed. The provider, or a program in between, mends it."""
+
+    status, code, title, stored = 400, "no_event", "That is no event.", False

@@ -2,8 +2,8 @@
 
 A step is a transaction: an event is claimed, what it is about is looked up outside of any, and what that means is
 applied together with the event's end. A crash loses nothing, wherever it comes: before the end nothing of the event is
-applied, and whoever was to finish it is taken to be gone when its lease has run out, which it renews while it lives. The
-number of the attempt is the fence: one that was overtaken can no longer apply what it had looked up.
+applied, and whoever was to finish it is taken to be gone when its lease has run out, which it renews while it lives.
+The number of the attempt is the fence: one that was overtaken can no longer apply what it had looked up.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from billing import handlers
 from billing.models import EventState, ProviderEvent
-from billing.providers.stripe_readers import read_event
+from billing.providers.stripe_events import read_event
 from billing.services import inbox, reconciliation
 from credits.models import Account, Transaction
 from tests.billing.dying import POINTS
