@@ -246,9 +246,9 @@ class Migration(migrations.Migration):
             name='Difference',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('payment', 'Payment'), ('refund', 'Refund'), ('dispute', 'Dispute'), ('subscription', 'Subscription')], max_length=12)),
+                ('kind', models.CharField(choices=[('payment', 'Payment'), ('refund', 'Refund'), ('dispute', 'Dispute'), ('subscription', 'Subscription'), ('event', 'Event')], max_length=12)),
                 ('subject', models.CharField(help_text="The provider's id of what differs.", max_length=255)),
-                ('about', models.CharField(help_text='The payment or subscription that is looked up to repair it.', max_length=255)),
+                ('about', models.CharField(help_text='The payment, subscription or event that is looked up to repair it.', max_length=255)),
                 ('field', models.CharField(help_text='What of it differs.', max_length=40)),
                 ('ours', models.CharField(help_text='What we have.', max_length=255)),
                 ('theirs', models.CharField(help_text='What the provider has.', max_length=255)),
