@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(help_text='ISO 4217 code of the price.', max_length=3)),
                 ('expires_after_days', models.PositiveIntegerField(blank=True, help_text='How long its credits last. Empty: they do not expire.', null=True)),
                 ('active', models.BooleanField(default=True, help_text='Whether it is sold.')),
-                ('price_reference', models.CharField(blank=True, help_text="The provider's price, for example price_123 or its lookup key.", max_length=255)),
+                ('price_reference', models.CharField(blank=True, help_text="The provider's price, for example price_123. Empty: nobody can buy it yet.", max_length=255)),
                 ('created_at', models.DateTimeField()),
             ],
             options={

@@ -319,5 +319,13 @@ class TestTheCatalogueCommand:
         assert {"small" in printed, "large" in printed} == {True}
         assert printed.endswith("2 differences.")
 
+    def test_sees_a_price_of_several_months(self, till: Till) -> None:
+        [price] = [each for each in till.fake.store.all("price") if "pro" in each["lookup_key"]]
+        price["recurring"]["interval_count"] = 3
+
+        printed, well = command("compare_catalogue")
+
+        assert (well, f"a month here, 29.00 USD each 3 months as {price['id']}" in printed) == (False, True), printed
+
     def test_publishes_what_is_missing_once(self, till: Till) -> None:
         assert command("compare_catalogue", "--publish") == ("0 prices added.\nNo differences.\n", True)
