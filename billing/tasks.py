@@ -53,14 +53,14 @@ def reconcile_now() -> bool:
     return True
 
 
-def nudge(**when: float) -> None:
+def nudge(*, countdown: float | None = None) -> None:
     """Tell a worker that there is something in the inbox. Without a broker the clock finds it, a minute later.
 
     A broker that cannot be reached takes seconds to say so: it is left alone for a while, and webhooks do not wait.
     """
     try:
         with broker.guard():
-            process_inbox_now.apply_async(retry=False, **when)
+            process_inbox_now.apply_async(retry=False, countdown=countdown)
     except Open:
         log.debug("The broker is left alone for a while")
     except (OperationalError, OSError):
