@@ -4,6 +4,7 @@ stands in no table fails here until somebody says whose it is."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import get_resolver
 
+from billing.services.catalogue import Terms, add_pack
 from credits.models import Account, ApprovalRequest, Transaction
 from credits.plan import Actor
 from credits.services.bulk import Asked, Why, check_bulk
@@ -40,6 +42,10 @@ PAGES = {
     "admin/credits/price/new/": {F},
     "admin/credits/price/import/": {F},
     "admin/credits/unpricedusage/rate-all/": {F},
+    "admin/billing/pack/new/": {F},
+    "admin/billing/pack/<path:object_id>/edit/": {F},
+    "admin/billing/pack/<path:object_id>/retire/": {F},
+    "admin/billing/planprice/new/": {F},
     "admin/auth/user/<id>/password/": NOBODY,
     "admin/credits/apikey/<path:object_id>/revoke/": NOBODY,
     **{f"admin/credits/account/<path:object_id>/{name}/": roles for name, roles in OF_ACCOUNT.items()},
@@ -54,6 +60,7 @@ POSTS = {
     "admin/credits/unpricedusage/<path:object_id>/rate/": {F},
     "admin/billing/providerevent/<path:object_id>/replay/": {L},
     "admin/billing/difference/compare/": {F},
+    "admin/billing/pack/publish/": {F},
     "admin/billing/difference/<path:object_id>/repair/": {F},
     "admin/billing/payment/<path:object_id>/refund/": {L, F},
     "admin/billing/autotopup/<path:object_id>/switch/": {S, L},
@@ -106,6 +113,7 @@ def rows(alice: Account) -> dict[str, str]:
         "providerevent": "0",
         "difference": "0",
         "payment": "0",
+        "pack": add_pack(code="x", terms=Terms("X", Decimal(1), 100)).pk,
         "autotopup": "0",
         "user": "0",
     }
