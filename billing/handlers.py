@@ -47,7 +47,7 @@ def checkout(event: ProviderEvent) -> Apply:
 def payment(event: ProviderEvent) -> Apply:
     """Something became of a payment: all of it is looked up, whatever it was."""
     about = event.payload["data"]["object"]
-    intent = about["id"] if about["object"] == "payment_intent" else _reference(about.get("payment_intent"))
+    intent = about["id"] if about.get("object") == "payment_intent" else _reference(about.get("payment_intent"))
     if not intent:
         raise refusals.NotOurs("It is no payment of ours: none of them is without an intent.")
     facts = payments.look_up_payment(intent)
@@ -93,8 +93,11 @@ def method(event: ProviderEvent) -> Apply:
 
 
 def object_id(event: ProviderEvent) -> str:
-    """Return the id of the object that an event is about."""
-    return str(event.payload["data"]["object"]["id"])
+    """Return the id of the object that an event is about. Raises NotOurs where it has none."""
+    told = event.payload["data"]["object"].get("id")
+    if not told:
+        raise refusals.NotOurs("It is about nothing that could be looked up.")
+    return str(told)
 
 
 def _reference(told: Any) -> str:

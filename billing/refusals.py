@@ -185,3 +185,9 @@ class TooManySecrets(Refusal):
     """Each rotation leaves a secret that signs for a while; so many at once is an error of the caller's."""
 
     status, code, title, stored = 409, "too_many_secrets", "Too many secrets sign already.", False
+
+
+class NoEvent(Refusal):
+    """What came as an event cannot be kept or followed. The provider, or a program in between, mends it."""
+
+    status, code, title, stored = 400, "no_event", "That is no event.", False

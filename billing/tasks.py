@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_ready
 from django.core.cache import cache
 from kombu.exceptions import OperationalError
 from redis import RedisError
@@ -14,6 +16,7 @@ from redis import RedisError
 from billing.jobs import JOBS, deliver_webhooks, process_inbox, send_notices
 from billing.providers.breaker import Breaker, Open
 from billing.services.deliveries import soonest
+from billing.services.inbox import LEASE
 from billing.services.outbox import unsettled
 from credits.tasks import task_of
 
@@ -24,9 +27,18 @@ broker = Breaker(OperationalError, failures=1, seconds=60.0)
 TASKS = {name: task_of(job) for name, job in JOBS.items()}
 
 
-@shared_task(name="florin.process_inbox_now")
-def process_inbox_now() -> int:
-    """Process what is due in the inbox, without a record of the run: there may be one for each webhook."""
+# When a worker that died just now is known to be dead.
+ONCE_DEAD = (LEASE + timedelta(seconds=1)).total_seconds()
+
+
+@shared_task(name="florin.process_inbox_now", bind=True)
+def process_inbox_now(self: Any) -> int:
+    """Process what is due in the inbox, without a record of the run: there may be one for each webhook.
+
+    One that comes again was with a worker that was killed: what that one had begun is due a little later.
+    """
+    if (self.request.delivery_info or {}).get("redelivered"):
+        nudge(countdown=ONCE_DEAD)
     return process_inbox()
 
 
@@ -48,6 +60,13 @@ def tell_news_now() -> int:
     return done
 
 
+@worker_ready.connect
+def take_up(**_signal: Any) -> None:
+    """Let a worker that starts take up what one that was killed had begun: now, or when that is known to be dead."""
+    nudge()
+    nudge(countdown=ONCE_DEAD)
+
+
 def reconcile_now() -> bool:
     """Let a worker compare with the payment provider now. Returns whether one could be told."""
     try:
@@ -57,9 +76,9 @@ def reconcile_now() -> bool:
     return True
 
 
-def nudge() -> None:
+def nudge(*, countdown: float | None = None) -> None:
     """Tell a worker that there is something in the inbox. Without a broker the clock finds it, a minute later."""
-    _tell(process_inbox_now)
+    _tell(process_inbox_now, countdown=countdown)
 
 
 def nudge_news() -> None:
@@ -67,14 +86,14 @@ def nudge_news() -> None:
     _tell(tell_news_now)
 
 
-def _tell(task: Any) -> None:
+def _tell(task: Any, *, countdown: float | None = None) -> None:
     """Let a worker run a task now.
 
     A broker that cannot be reached takes seconds to say so: it is left alone for a while, and nobody waits for it.
     """
     try:
         with broker.guard():
-            task.apply_async(retry=False)
+            task.apply_async(retry=False, countdown=countdown)
     except Open:
         log.debug("The broker is left alone for a while")
     except (OperationalError, OSError):

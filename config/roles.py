@@ -10,7 +10,7 @@ BOOKS = frozenset({
     "credits.view_feature", "credits.view_price", "credits.view_unit", "credits.view_unpricedusage",
     "subscriptions.view_plan", "subscriptions.view_planversion", "subscriptions.view_subscription",
     "billing.view_payment", "billing.view_invoice", "billing.view_pack", "billing.view_difference",
-    "billing.view_autotopup", "billing.view_notice", "billing.view_noticeaddress",
+    "billing.view_autotopup", "billing.view_notice", "billing.view_noticeaddress", "billing.view_planprice",
 })  # fmt: skip
 MACHINERY = frozenset({
     "billing.view_providerevent", "billing.view_deadletter", "credits.view_taskrun",
@@ -39,7 +39,7 @@ BULK = frozenset({"credits.bulk_adjust", "credits.view_bulkadjustment"})
 # What decides what everybody pays.
 PRICES = frozenset({
     "credits.add_price", "credits.import_prices", "credits.add_feature", "credits.change_feature",
-    "credits.rate_unpricedusage",
+    "credits.rate_unpricedusage", "billing.add_pack", "billing.change_pack", "billing.add_planprice",
 })  # fmt: skip
 
 SUPPORT, SUPPORT_LEAD, FINANCE, ENGINEER, AUDITOR = "Support", "Support lead", "Finance", "Engineer", "Auditor"

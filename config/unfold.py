@@ -134,6 +134,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),
                     _page("Packs", "redeem", "billing.pack"),
+                    _page("Plan prices", "link", "billing.planprice"),
                 ],
             },
             {

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -37,6 +38,10 @@ def stripe_settings(state: Path, port: int | None, web: str) -> dict[str, str]:
 
 
 def stripe_stand_in(state: Path, port: int, web: str) -> Child:
-    """Return the program, which sends its webhooks to the `web` address and remembers what was bought."""
+    """Return the program, which sends its webhooks to the `web` address and remembers what was bought.
+
+    Where its dashboard lets time pass, the service's test clock goes along: months of one alone make no sense.
+    """
     command = [sys.executable, "-m", "tests.fakes.stripe", "--port", str(port)]
+    command += ["--moves", shlex.join([sys.executable, "manage.py", "move_clock", "--at-least"])]
     return Child("stripe", [*command, "--webhook", f"{web}{WEBHOOKS}", "--state", str(state / "stripe.json")])

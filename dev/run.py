@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import processes
+from .beside import told
 from .children import Child, Children, Interrupts, Stopped
 from .gateway import gateway_port, gateway_settings
 from .payments import stripe_port, stripe_settings, stripe_stand_in
@@ -140,13 +141,14 @@ def _run(port: int, interrupts: Interrupts) -> None:
     state = state_folder()
     own = own_servers()
     say("Servers: " + (", ".join(server.title for server in own.values()) or "those of the environment"))
-    with servers(say, own) as addresses:
-        portkey = gateway_port(state, port)
-        stripe = stripe_port(state, {port, *([portkey] if portkey is not None else [])})
+    portkey = gateway_port(state, port)
+    stripe = stripe_port(state, {port, *([portkey] if portkey is not None else [])})
+    given = (gateway_settings(state, portkey), stripe_settings(state, stripe, f"http://{HOST}:{port}"))
+    with servers(say, own) as addresses, told(state, *given):
         environment = {**development(), **demo(), **os.environ, **addresses}
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(state / "metrics")
         environment.setdefault("PUBLIC_URL", f"http://{HOST}:{port}")
-        environment |= {**gateway_settings(state, portkey), **stripe_settings(state, stripe, f"http://{HOST}:{port}")}
+        environment |= {**given[0], **given[1]}
         children = Children(state, environment, say)
         try:
             # First, because demo data may be put together with them.

@@ -5,7 +5,8 @@ in the state folder, and each user of it holds a shared lock on `users.lock` the
 leaves last stops the server, so it does not matter who started it; a killed user lets go of its lock by dying.
 
     python -m dev.servers exec -- COMMAND …     runs COMMAND with the servers up, and their addresses and the other
-                                                variables of development in its environment
+                                                variables of development in its environment; beside `make run` those
+                                                of its stand-ins too
     python -m dev.servers stop                  stops what a killed user left running; refuses while somebody uses it
 """
 
@@ -20,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from .beside import stand_in_settings
 from .nats import Nats
 from .postgres import Postgres
 from .state import DevError, development, locked, state_folder
@@ -155,7 +157,8 @@ def run_command(command: Sequence[str]) -> int:
         signal.signal(number, pass_on)
     with servers() as addresses:
         if not received:
-            child = subprocess.Popen(command, env={**development(), **os.environ, **addresses})
+            given = {**development(), **stand_in_settings(state_folder())}
+            child = subprocess.Popen(command, env={**given, **os.environ, **addresses})
             if received:
                 child.terminate()
             child.wait()

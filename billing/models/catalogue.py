@@ -28,7 +28,9 @@ class Pack(models.Model):
     )
     active = models.BooleanField(default=True, help_text="Whether it is sold.")
     price_reference = models.CharField(
-        max_length=255, blank=True, help_text="The provider's price, for example price_123 or its lookup key."
+        max_length=255,
+        blank=True,
+        help_text="The provider's price, for example price_123. Empty: nobody can buy it yet.",
     )
     created_at = models.DateTimeField()
 

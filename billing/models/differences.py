@@ -11,6 +11,7 @@ class DifferenceKind(models.TextChoices):
     REFUND = "refund", "Refund"
     DISPUTE = "dispute", "Dispute"
     SUBSCRIPTION = "subscription", "Subscription"
+    EVENT = "event", "Event"
 
 
 class Difference(models.Model):
@@ -18,7 +19,9 @@ class Difference(models.Model):
 
     kind = models.CharField(max_length=12, choices=DifferenceKind.choices)
     subject = models.CharField(max_length=255, help_text="The provider's id of what differs.")
-    about = models.CharField(max_length=255, help_text="The payment or subscription that is looked up to repair it.")
+    about = models.CharField(
+        max_length=255, help_text="The payment, subscription or event that is looked up to repair it."
+    )
     field = models.CharField(max_length=40, help_text="What of it differs.")
     ours = models.CharField(max_length=255, help_text="What we have.")
     theirs = models.CharField(max_length=255, help_text="What the provider has.")

@@ -18,6 +18,7 @@ from billing import refusals
 from billing.providers import stripe_objects as objects
 from billing.providers import stripe_readers as readers
 from billing.providers.stripe_calls import PAGE_ROWS, Metadata, given, once
+from billing.providers.stripe_events import read_event
 from billing.providers.stripe_money import MoneyCalls
 from billing.providers.stripe_signatures import verify
 from billing.providers.stripe_subscriptions import SubscriptionCalls
@@ -35,14 +36,20 @@ class Stripe(SubscriptionCalls, MoneyCalls):
     write may have been done: the same call with the same key tells.
     """
 
-    def events_since(self, since: datetime, *, types: Sequence[str] = ()) -> list[objects.Event]:
+    def events_since(self, since: datetime, *, types: Sequence[str] = ()) -> objects.Events:
         """Return what happened from a moment on, oldest first. Stripe remembers 30 days, and takes up to 20 types."""
         params: Any = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_ROWS, **given(types=list(types))}
-        return [readers.read_event(each) for each in reversed(self.rows(self.v1.events.list, params))]
+        told = objects.Events([], [])
+        for each in reversed(self.rows(self.v1.events.list, params)):
+            try:
+                told.readable.append(read_event(each))
+            except refusals.NoEvent as refusal:
+                told.unreadable.append(objects.Unreadable(objects.text(each.get("id"))[:255], refusal.detail))
+        return told
 
     def event(self, event: str) -> objects.Event:
-        """Return an event."""
-        return readers.read_event(self.ask(lambda: self.v1.events.retrieve(event)))
+        """Return an event. Raises NoEvent where it cannot be read."""
+        return read_event(self.ask(lambda: self.v1.events.retrieve(event)))
 
     def balance_transactions_since(self, since: datetime) -> list[objects.BalanceTransaction]:
         """Return every movement of the balance from a moment on, oldest first."""

@@ -9,6 +9,7 @@ import stripe
 from django.db import connection
 
 from billing.providers.stripe_http import Http, refuse
+from billing.providers.stripe_objects import storable
 
 T = TypeVar("T")
 Metadata = Mapping[str, str]
@@ -40,11 +41,13 @@ class Calls:
 
     def ask(self, call: Callable[[], stripe.StripeObject]) -> dict[str, Any]:
         """Return one object, plain. Raises RuntimeError in a transaction, StripeFailure."""
-        return self._guarded(lambda: call().to_dict(for_json=True))
+        return self._guarded(lambda: storable(call().to_dict(for_json=True)))
 
     def rows(self, call: Callable[..., Any], *arguments: Any) -> list[dict[str, Any]]:
         """Return the rows of every page, plain, as they come. Raises as ``ask`` does."""
-        return self._guarded(lambda: [each.to_dict(for_json=True) for each in call(*arguments).auto_paging_iter()])
+        return self._guarded(
+            lambda: [storable(row.to_dict(for_json=True)) for row in call(*arguments).auto_paging_iter()]
+        )
 
     def _guarded(self, call: Callable[[], T]) -> T:
         if connection.in_atomic_block:

@@ -7,12 +7,15 @@ where an object does not tell it (refunds, balance transactions), it is that of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 Raw = Mapping[str, Any]
+# PostgreSQL keeps neither NUL nor half a surrogate pair.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +281,22 @@ class Event:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event that is none: it cannot be kept or followed. ``id`` is what of its id can be told."""
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What happened, oldest first."""
+
+    readable: list[Event]
+    unreadable: list[Unreadable]
+
+
 def moment(told: int) -> datetime:
     """Return a moment told in seconds since 1970."""
     return datetime.fromtimestamp(told, UTC)
@@ -298,6 +317,18 @@ def reference(told: Any) -> str:
 def text(told: Any) -> str:
     """Return a text, "" for none."""
     return str(told or "")
+
+
+def storable(told: Any) -> Any:
+    """Return what was told, with a replacement for each letter that cannot be kept."""
+    match told:
+        case str():
+            return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", told)
+        case dict():
+            return {storable(name): storable(value) for name, value in told.items()}
+        case list():
+            return [storable(each) for each in told]
+    return told
 
 
 def labels(raw: Raw) -> dict[str, str]:

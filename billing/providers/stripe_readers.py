@@ -11,7 +11,6 @@ from billing.providers.stripe_objects import (
     CheckoutSession,
     Customer,
     Dispute,
-    Event,
     Invoice,
     InvoiceLine,
     PaymentIntent,
@@ -287,18 +286,4 @@ def read_balance(raw: Raw, *, livemode: bool) -> BalanceTransaction:
         currency=raw["currency"],
         created=moment(raw["created"]),
         livemode=livemode,
-    )
-
-
-def read_event(raw: Raw) -> Event:
-    """Read an event, however it came."""
-    about = raw["data"]["object"]
-    return Event(
-        id=raw["id"],
-        type=raw["type"],
-        object_id=text(about.get("id")),
-        object_type=text(about.get("object")),
-        created=moment(raw["created"]),
-        livemode=raw["livemode"],
-        payload=dict(raw),
     )

@@ -27,7 +27,7 @@ def verify(raw_body: bytes, header: str, secrets: Iterable[str], now: datetime) 
         raise refusals.StaleSignature(f"The signature is more than {TOLERANCE_SECONDS} seconds from now.")
     try:
         event = json.loads(raw_body)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict) or event.get("object") != "event":
         raise refusals.BadSignature("The signed body is no event.")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from billing.models import Pack, PlanPrice
 from billing.providers import stripe
 from billing.providers.stripe_objects import Price
+from credits.amounts import say_money
 from subscriptions.models import PlanVersion
 from subscriptions.queries import offered_versions
 
@@ -25,6 +26,20 @@ class Terms:
     currency: str = "USD"
     unit: str = "credits"
     expires_after_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What something costs: once, or each so many intervals."""
+
+    minor: int
+    currency: str
+    interval: str = ""
+    every: int = 0
+
+    def __str__(self) -> str:
+        often = f" each {self.every} {self.interval}s" if self.every > 1 else f" a {self.interval}"
+        return say_money(self.minor, self.currency) + often * bool(self.interval)
 
 
 def add_pack(*, code: str, terms: Terms) -> Pack:
@@ -50,16 +65,16 @@ def publish_catalogue() -> int:
     done = 0
     for pack in Pack.objects.filter(active=True, price_reference=""):
         price = there.get(pack_key(pack)) or _made(pack_key(pack), pack.name, pack.currency, pack.price_minor)
-        pack.price_reference = price.id
-        pack.save(update_fields=["price_reference"])
-        done += 1
+        # Not where it has another cost by now, or a price.
+        same = {"price_reference": "", "price_minor": pack.price_minor, "currency": pack.currency}
+        done += Pack.objects.filter(pk=pack.pk, **same).update(price_reference=price.id)
     for version in _paid_versions().filter(provider_price__isnull=True):
         key = version_key(version)
         price = there.get(key) or _made(
             key, version.plan.name, version.currency, version.price_minor, interval=version.interval
         )
-        PlanPrice.objects.create(plan_version=version, price_reference=price.id, created_at=timezone.now())
-        done += 1
+        made = {"price_reference": price.id, "created_at": timezone.now()}
+        done += PlanPrice.objects.get_or_create(plan_version=version, defaults=made)[1]
     return done
 
 
@@ -68,12 +83,16 @@ def compare_catalogue() -> list[str]:
     there = {price.id: price for price in stripe.client().prices()}
     found = []
     for pack in Pack.objects.filter(active=True):
-        found += _differs(f"Pack {pack.code}", there, pack.price_reference, (pack.price_minor, pack.currency, ""))
+        found += difference(f"Pack {pack.code}", there, pack.price_reference, Cost(pack.price_minor, pack.currency))
     for version in _paid_versions().select_related("provider_price"):
         reference = getattr(getattr(version, "provider_price", None), "price_reference", "")
-        ours = (version.price_minor, version.currency, version.interval)
-        found += _differs(f"Plan {version}", there, reference, ours)
+        found += difference(f"Plan {version}", there, reference, cost_of(version))
     return found
+
+
+def cost_of(version: PlanVersion) -> Cost:
+    """Return what a plan's version costs."""
+    return Cost(version.price_minor, version.currency, version.interval, 1)
 
 
 def pack_key(pack: Pack) -> str:
@@ -97,11 +116,22 @@ def _made(key: str, name: str, currency: str, amount: int, *, interval: str = ""
     )  # fmt: skip
 
 
-def _differs(what: str, there: dict[str, Price], reference: str, ours: tuple[int, str, str]) -> list[str]:
+def unpublished() -> list[str]:
+    """Return in words what is to be sold and has no price at the provider's yet."""
+    packs = Pack.objects.filter(active=True, price_reference="")
+    versions = _paid_versions().filter(provider_price__isnull=True)
+    return [
+        *(f"{pack.name}, {Cost(pack.price_minor, pack.currency)}" for pack in packs),
+        *(f"{version}, {cost_of(version)}" for version in versions),
+    ]
+
+
+def difference(what: str, there: dict[str, Price], reference: str, ours: Cost) -> list[str]:
+    """Return in words how a price of the provider's is not what something costs here."""
     price = there.get(reference)
     if price is None:
         return [f"{what} has no price at the provider's."]
-    theirs = (price.unit_amount, price.currency.upper(), price.interval)
     if not price.active:
         return [f"{what}: {reference} is no longer sold at the provider's."]
+    theirs = Cost(price.unit_amount, price.currency.upper(), price.interval, price.interval_count)
     return [] if theirs == ours else [f"{what} costs {ours} here, {theirs} as {reference} at the provider's."]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing import refusals
-from billing.models import Dispute, Payment, Refund
+from billing.models import Dispute, Payment, ProviderEvent, Refund
 from billing.models.differences import DifferenceKind
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
@@ -30,7 +30,7 @@ WITHDRAWN = {"needs_response", "under_review", "won", "lost"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One difference. ``about`` is the payment or subscription by which it is repaired."""
+    """One difference. ``about`` is the payment, subscription or event by which it is repaired."""
 
     kind: DifferenceKind
     subject: str
@@ -53,6 +53,8 @@ def compare_one(kind: DifferenceKind, about: str) -> list[Found]:
     if kind == DifferenceKind.SUBSCRIPTION:
         row = Subscription.objects.filter(provider=PROVIDER, provider_reference=about).first()
         return list(_subscription(client.subscription(about), row))
+    if kind == DifferenceKind.EVENT:
+        return _event(about)
     intent = client.payment_intent(about)
     payment = Payment.objects.filter(provider_id=about).first()
     if not intent.latest_charge:
@@ -74,6 +76,24 @@ def compare_one(kind: DifferenceKind, about: str) -> list[Found]:
             for difference in _dispute(dispute.id, about, dispute.amount, dispute.currency)
         ),
     ]
+
+
+def unreadable(event: told.Unreadable) -> Found:
+    """Return what there is to say of an event that cannot be taken in."""
+    return Found(DifferenceKind.EVENT, event.id, event.id, "event", MISSING, event.why[:255])
+
+
+def _event(about: str) -> list[Found]:
+    """Return whether an event is still missing here. The provider forgets its events, and then it is nothing."""
+    if ProviderEvent.objects.filter(event_id=about).exists():
+        return []
+    try:
+        stripe.client().event(about)
+    except refusals.NoEvent as refusal:
+        return [unreadable(told.Unreadable(about, refusal.detail))]
+    except refusals.StripeNotFound:
+        return []
+    return [Found(DifferenceKind.EVENT, about, about, "event", MISSING, THERE)]
 
 
 def _money(moves: list[told.BalanceTransaction], since: datetime, *, livemode: bool) -> Iterator[Found]:

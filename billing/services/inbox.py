@@ -2,8 +2,8 @@
 
 A step is a transaction: an event is claimed, what it is about is looked up outside of any, and what that means is
 applied together with the event's end. A crash loses nothing, wherever it comes: before the end nothing of the event is
-applied, and whoever was to finish it is taken to be gone when its lease has run out. The number of the attempt is the
-fence: one that was overtaken can no longer apply what it had looked up.
+applied, and whoever was to finish it is taken to be gone when its lease has run out, which it renews while it lives.
+The number of the attempt is the fence: one that was overtaken can no longer apply what it had looked up.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -21,12 +22,15 @@ from billing import refusals
 from billing.models import EventState, ProviderEvent
 from billing.models.events import WAITING
 from billing.providers.stripe_objects import Event
+from billing.services.leases import renewing
 from credits.services.runs import Done
 
 log = logging.getLogger(__name__)
 
-# How long one attempt may take: longer than every try of every question that it asks.
-LEASE = timedelta(minutes=5)
+# How long after its last sign of life a worker is taken to be dead, and how often it gives one.
+LEASE, BEAT = timedelta(seconds=15), timedelta(seconds=4)
+# How long one attempt may take: longer than every try of every question that it asks. Whoever hangs is replaced then.
+LONGEST_ATTEMPT = timedelta(minutes=5)
 # How long until the next attempt: doubled each time, up to the longest.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
 # How long what fails, or waits for what it belongs to, is tried again.
@@ -104,12 +108,14 @@ def _claim(now: datetime) -> ProviderEvent | None:
 
 def process(event: ProviderEvent, look_up: LookUp, *, now: datetime | None = None) -> None:
     """Process a claimed event: look up what is so, then apply that and end the event, in one transaction."""
+    renew = partial(_renew, event, until=(now or timezone.now()) + LEASE)
     try:
-        apply = look_up(event)
-        with transaction.atomic():
-            _own(event)
-            apply()
-            _end(event, EventState.DONE, now)
+        with renewing(renew, every=BEAT, longest=LONGEST_ATTEMPT):
+            apply = look_up(event)
+            with transaction.atomic():
+                _own(event)
+                apply()
+                _end(event, EventState.DONE, now)
     except Superseded:
         log.warning("Event %s was taken over by another worker", event.event_id)
     except refusals.NotOurs as told:
@@ -146,6 +152,17 @@ def _own(event: ProviderEvent) -> None:
     mine = ProviderEvent.objects.filter(pk=event.pk, state=EventState.PROCESSING, attempts=event.attempts)
     if not mine.select_for_update(no_key=True).exists():
         raise Superseded
+
+
+@transaction.atomic
+def _renew(event: ProviderEvent, gone: timedelta, *, until: datetime) -> None:
+    """Let a claimed event's lease run on from now.
+
+    While what was looked up is applied the row is locked, and nobody claims it either: that is not waited for.
+    """
+    mine = ProviderEvent.objects.filter(pk=event.pk, state=EventState.PROCESSING, attempts=event.attempts)
+    if mine.select_for_update(skip_locked=True, no_key=True).exists():
+        mine.update(next_try_at=until + gone)
 
 
 def _end(event: ProviderEvent, state: EventState, now: datetime | None, error: str = "") -> None:

@@ -6,50 +6,67 @@ which money or a plan could change.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 
 from billing import refusals
 from billing.models import Difference, DifferenceKind, ProviderEvent
 from billing.providers import stripe
-from billing.providers.stripe_objects import Event
+from billing.providers.stripe_objects import Event, Unreadable
 from billing.services import comparison, payments, tiers
 from billing.services.comparison import Found
 from billing.services.inbox import store_event
 from credits.refusals import Refusal
 from credits.services.runs import Done, said
 
+log = logging.getLogger(__name__)
+
 LOOK_BACK = timedelta(hours=72)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How many events the provider tells, and which of them we had not."""
+    """How many events the provider tells, which of them we had not, and which nobody can read."""
 
     told: int
     missing: list[Event]
+    unreadable: list[Unreadable]
 
 
 def compare_events(*, since: datetime) -> Compared:
     """Ask the provider for its events from a moment on. Raises StripeFailure."""
-    events = stripe.client().events_since(since)
-    ids = [event.id for event in events]
+    told = stripe.client().events_since(since)
+    ids = [event.id for event in told.readable]
     known = set(ProviderEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True))
-    return Compared(len(events), [event for event in events if event.id not in known])
+    missing = [event for event in told.readable if event.id not in known]
+    return Compared(len(ids) + len(told.unreadable), missing, told.unreadable)
 
 
 def take_in_missing(*, since: datetime | None = None) -> Done:
-    """Take in the events that did not come: the inbox processes them as if they had. Returns how many."""
+    """Take in the events that did not come: the inbox processes them as if they had. Returns how many.
+
+    What cannot be taken in keeps nothing else out. It is a difference.
+    """
     if not settings.STRIPE_SECRET_KEY:
         return Done(0, "No payment provider is configured.")
     compared = compare_events(since=since or timezone.now() - LOOK_BACK)
-    taken = sum(store_event(event, source="reconciliation") for event in compared.missing)
-    return Done(taken, f"{compared.told} events compared")
+    taken, left = 0, list(compared.unreadable)
+    for event in compared.missing:
+        try:
+            taken += store_event(event, source="reconciliation")
+        except DataError as error:
+            left.append(Unreadable(event.id, said(error)))
+    for unreadable in left:
+        log.error("Event %s of the payment provider cannot be taken in: %s", unreadable.id, unreadable.why)
+        with transaction.atomic():
+            _keep(comparison.unreadable(unreadable), timezone.now())
+    return Done(taken, f"{compared.told} events compared, {len(left)} cannot be taken in")
 
 
 def list_differences(*, since: datetime | None = None, now: datetime | None = None) -> Done:
@@ -82,7 +99,7 @@ def repair(row: Difference, *, by: str, now: datetime | None = None) -> bool:
     try:
         _apply(row)
         left = comparison.compare_one(DifferenceKind(row.kind), row.about)
-    except (Refusal, refusals.NotOurs, refusals.ParentUnknown, refusals.PaymentMismatch) as obstacle:
+    except (Refusal, refusals.NotOurs, refusals.ParentUnknown, refusals.PaymentMismatch, DataError) as obstacle:
         row.failure = said(obstacle)
         row.save(update_fields=["failure"])
         return False
@@ -107,6 +124,9 @@ def _apply(row: Difference) -> None:
             tiers.record_subscription(subscribed)
         return
     client = stripe.client()
+    if row.kind == DifferenceKind.EVENT:
+        store_event(client.event(row.about), source="reconciliation")
+        return
     facts = payments.look_up_payment(row.about)
     invoice = client.invoice_of(row.about)
     named = client.invoice(invoice).subscription if invoice else ""

@@ -4,6 +4,7 @@ stands in no table fails here until somebody says whose it is."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import get_resolver
 
+from billing.services.catalogue import Terms, add_pack
 from credits.models import Account, ApprovalRequest, Transaction
 from credits.plan import Actor
 from credits.services.bulk import Asked, Why, check_bulk
@@ -43,6 +45,10 @@ PAGES = {
     "admin/billing/webhookendpoint/new/": {L, E},
     "admin/credits/price/import/": {F},
     "admin/credits/unpricedusage/rate-all/": {F},
+    "admin/billing/pack/new/": {F},
+    "admin/billing/pack/<path:object_id>/edit/": {F},
+    "admin/billing/pack/<path:object_id>/retire/": {F},
+    "admin/billing/planprice/new/": {F},
     "admin/auth/user/<id>/password/": NOBODY,
     "admin/credits/apikey/<path:object_id>/revoke/": NOBODY,
     **{f"admin/credits/account/<path:object_id>/{name}/": roles for name, roles in OF_ACCOUNT.items()},
@@ -59,6 +65,7 @@ POSTS = {
     "admin/billing/deadletter/<path:object_id>/replay/": {L},
     "admin/billing/deadletter/<path:object_id>/dismiss/": {L},
     "admin/billing/difference/compare/": {F},
+    "admin/billing/pack/publish/": {F},
     "admin/billing/difference/<path:object_id>/repair/": {F},
     "admin/billing/payment/<path:object_id>/refund/": {L, F},
     "admin/billing/autotopup/<path:object_id>/switch/": {S, L},
@@ -115,6 +122,7 @@ def rows(alice: Account) -> dict[str, str]:
         "deadletter": "0",
         "difference": "0",
         "payment": "0",
+        "pack": add_pack(code="x", terms=Terms("X", Decimal(1), 100)).pk,
         "autotopup": "0",
         "webhookendpoint": "0",
         "webhookdelivery": "0",

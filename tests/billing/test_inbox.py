@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,14 +15,14 @@ from django.utils import timezone
 
 from billing import handlers
 from billing.models import EventState, ProviderEvent
-from billing.providers.stripe_readers import read_event
+from billing.providers.stripe_events import read_event
 from billing.services import inbox, reconciliation
 from credits.models import Account, Transaction
 from tests.billing.dying import POINTS
 from tests.billing.till import Till, standing
 from tests.conftest import stripe_settings
 from tests.fakes.stripe import Fault
-from tests.processes import ROOT, environment
+from tests.processes import ROOT, celery, environment, until
 from tests.threads import at_once
 
 
@@ -60,6 +61,97 @@ class TestAWorkerThatDied:
         inbox.process(quick, handlers.look_up)
 
         assert standing(bob)[0] == 100
+
+    def test_is_replaced_by_the_next_that_starts(self, till: Till, paid: dict[str, Any], bob: Account) -> None:
+        """No webhook, and no beat, says anything: only its lease has run out."""
+        assert inbox.claim() is not None
+        ProviderEvent.objects.update(next_try_at=timezone.now())
+
+        with celery("worker", "--pool", "solo", **stripe_settings(till.fake)):
+            until(lambda: ProviderEvent.objects.get().state == EventState.DONE, "Nobody took the event up.")
+
+        assert standing(bob)[0] == 100
+
+    @pytest.mark.faults
+    def test_just_now_is_replaced_within_seconds(self, till: Till, paid: dict[str, Any], bob: Account) -> None:
+        told = {**environment(), **stripe_settings(till.fake)}
+        killed = subprocess.run([sys.executable, "-m", "tests.billing.dying", "looked up"], cwd=ROOT, env=told,
+                                capture_output=True, check=False, timeout=60)  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+
+        with celery("worker", "--pool", "solo", **stripe_settings(till.fake)):
+            until(lambda: ProviderEvent.objects.get().state == EventState.DONE, "Nobody took the event up.")
+
+        assert standing(bob)[0] == 100
+
+
+class TestAWorkerThatTakesLong:
+    """Its lease has begun long ago, and it gives signs of life."""
+
+    @pytest.fixture
+    def lasting(self, monkeypatch: pytest.MonkeyPatch) -> datetime:
+        """Return when an event is claimed: its lease runs out at once, unless it is renewed."""
+        monkeypatch.setattr(inbox, "BEAT", timedelta(milliseconds=20))
+        return timezone.now()
+
+    def test_keeps_what_it_claimed(self, till: Till, paid: dict[str, Any], bob: Account, lasting: datetime) -> None:
+        claimed = inbox.claim(now=lasting)
+        assert claimed is not None
+        lease = claimed.next_try_at
+        assert lease is not None
+
+        def slow(event: ProviderEvent) -> inbox.Apply:
+            until(lambda: ProviderEvent.objects.get().next_try_at > lease, "The lease was not renewed.")  # type: ignore[operator]
+            assert inbox.claim(now=lease) is None
+            return handlers.look_up(event)
+
+        inbox.process(claimed, slow)
+
+        assert standing(bob)[0] == 100
+        assert ProviderEvent.objects.get().attempts == 1
+
+    def test_goes_on_while_it_applies(self, till: Till, paid: dict[str, Any], bob: Account, lasting: datetime) -> None:
+        """The row is locked then, by itself: a sign of life neither waits for that nor is in its way."""
+        beats: list[int] = []
+
+        def slow(event: ProviderEvent) -> inbox.Apply:
+            apply = handlers.look_up(event)
+
+            def later() -> None:
+                apply()
+                began = len(beats)
+                until(lambda: len(beats) > began + 2, "No sign of life was given.")
+
+            return later
+
+        renew = inbox._renew
+
+        def counted(event: ProviderEvent, gone: timedelta, *, until: datetime) -> None:
+            renew(event, gone, until=until)
+            beats.append(1)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(inbox, "_renew", counted)
+            inbox.process_due_events(slow)
+
+        assert standing(bob)[0] == 100
+
+    def test_for_ever_is_replaced(
+        self, till: Till, paid: dict[str, Any], bob: Account, lasting: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(inbox, "LONGEST_ATTEMPT", timedelta(0))
+        claimed = inbox.claim(now=lasting)
+        assert claimed is not None
+
+        def hung(event: ProviderEvent) -> inbox.Apply:
+            until(lambda: not [each for each in threading.enumerate() if each.name == "lease"], "It beats on.")
+            inbox.process_due_events(handlers.look_up, now=lasting + inbox.LEASE + timedelta(seconds=1))
+            return handlers.look_up(event)
+
+        inbox.process(claimed, hung)
+
+        assert standing(bob)[0] == 100
+        assert ProviderEvent.objects.get().attempts == 2
 
 
 class TestTheProvider:

@@ -148,6 +148,49 @@ class TestMoney:
         assert differ() == set()
 
 
+class TestAnEventThatNobodyCanTakeIn:
+    @pytest.fixture
+    def poison(self, till: Till) -> dict[str, Any]:
+        """An event between others, whose type is longer than any."""
+        return dict(till.fake.store.emit("customer.updated", {"id": "cus_1", "object": "customer"}))
+
+    def test_keeps_no_other_out_and_is_listed(self, till: Till, bob: Account, poison: dict[str, Any]) -> None:
+        till.fake.store.tables["evt"][poison["id"]]["type"] = "x" * 300
+        sdk(till.fake).customers.create({"name": "a\0b"})
+        till.buy(bob)
+
+        assert JOBS["reconcile_payments"].does() > 0
+
+        assert standing(bob)[0] == 100
+        assert listed() == {("event", "event")}
+        row = Difference.objects.get(resolved_at=None)
+        assert (row.subject, row.ours, row.theirs) == (poison["id"], "missing", "Its type is none.")
+        assert not reconciliation.repair(row, by="ada")
+        assert "Its type is none." in row.failure
+        printed, well = command("reconcile_stripe", "--dry-run")
+        assert (well, f"event {poison['id']}" in printed) == (False, True)
+
+    def test_is_over_once_it_can(self, till: Till, bob: Account, poison: dict[str, Any]) -> None:
+        stored = till.fake.store.tables["evt"][poison["id"]]
+        kind, stored["type"] = stored["type"], "x" * 300
+        reconciliation.take_in_missing()
+        assert reconciliation.list_differences() == 1
+
+        stored["type"] = kind
+        assert reconciliation.repair(Difference.objects.get(), by="ada")
+
+        assert ProviderEvent.objects.filter(event_id=poison["id"]).exists()
+        assert listed() == set()
+
+    def test_is_over_when_the_provider_has_forgotten_it(self, till: Till, poison: dict[str, Any]) -> None:
+        till.fake.store.tables["evt"][poison["id"]]["type"] = "x" * 300
+        reconciliation.take_in_missing()
+
+        del till.fake.store.tables["evt"][poison["id"]]
+
+        assert reconciliation.list_differences() == 0
+
+
 class TestASubscription:
     @pytest.fixture
     def row(self, till: Till, bob: Account) -> Subscription:
@@ -275,6 +318,14 @@ class TestTheCatalogueCommand:
         assert not well
         assert {"small" in printed, "large" in printed} == {True}
         assert printed.endswith("2 differences.")
+
+    def test_sees_a_price_of_several_months(self, till: Till) -> None:
+        [price] = [each for each in till.fake.store.all("price") if "pro" in each["lookup_key"]]
+        price["recurring"]["interval_count"] = 3
+
+        printed, well = command("compare_catalogue")
+
+        assert (well, f"a month here, 29.00 USD each 3 months as {price['id']}" in printed) == (False, True), printed
 
     def test_publishes_what_is_missing_once(self, till: Till) -> None:
         assert command("compare_catalogue", "--publish") == ("0 prices added.\nNo differences.\n", True)

@@ -296,7 +296,7 @@ class TestComparing:
     def test_tells_events_of_every_page_oldest_first(self, stripe: Stripe, fake: FakeStripe, shop: Shop) -> None:
         for number in range(230):
             shop.api.customers.create({"name": str(number)})
-        told = stripe.events_since(NOW)
+        told = stripe.events_since(NOW).readable
 
         assert [each.id for each in told] == [each["id"] for each in fake.events()]
         # Just what the webhooks say, so that the one can stand in for the other.
@@ -304,8 +304,8 @@ class TestComparing:
         assert (told[-1].object_type, told[-1].created, told[-1].livemode) == ("customer", NOW, False)
         assert [each.method for each in fake.api.asked[-4:]] == ["POST", "GET", "GET", "GET"]
         assert stripe.event(told[0].id) == told[0]
-        assert stripe.events_since(NOW + timedelta(seconds=1)) == []
-        assert len(stripe.events_since(NOW, types=["price.created"])) == 3
+        assert stripe.events_since(NOW + timedelta(seconds=1)).readable == []
+        assert len(stripe.events_since(NOW, types=["price.created"]).readable) == 3
 
     def test_tells_the_balance(self, stripe: Stripe, fake: FakeStripe, shop: Shop) -> None:
         charge = shop.bought()

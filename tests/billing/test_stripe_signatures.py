@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing import refusals
 from billing.providers.stripe import verify
-from billing.providers.stripe_readers import read_event
+from billing.providers.stripe_events import read_event
 from tests.billing.conftest import NOW, START
 from tests.fakes.stripe import FakeStripe, signature
 

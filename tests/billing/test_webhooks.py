@@ -67,6 +67,62 @@ class TestASignature:
             assert till.knock(body).status_code == 400
 
 
+def about(**what: Any) -> dict[str, Any]:
+    return {"data": {"object": {"id": "ch_1", "object": "charge", **what}}}
+
+
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else []
+
+
+class TestABodyThatIsSigned:
+    """Nothing is stored of what cannot be kept or followed, and whoever sent it is told so."""
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"data": "x"}, {"data": None}, {"data": {}}, {"data": {"object": []}}, {"data": {"object": "x"}},
+            {"data": {"object": None}},
+            {"created": "x"}, {"created": None}, {"created": 10**20}, {"created": -1}, {"created": 1.5e9},
+            {"created": True}, {"created": float("nan")},
+            {"id": 5}, {"id": None}, {"id": ["a"]}, {"id": ""}, {"id": "evt_" + "x" * 300}, {"id": "evt_\0"},
+            {"type": None}, {"type": ["a"]}, {"type": "x" * 200}, {"type": "a\0"},
+            {"livemode": "yes"}, {"livemode": None}, {"livemode": 0},
+            about(id=5), about(id="ch_\0"), about(object=["charge"]), about(object="payment_intent", id=None),
+            about(payment_intent=["a"]), about(payment_intent={"a": 1}), about(payment_intent="p" * 400),
+            about(subscription=5), about(customer={"id": None}), about(customer="\ud800"),
+            about(parent="x"), about(parent={"subscription_details": "x"}),
+            about(parent={"subscription_details": {"subscription": ["a"]}}),
+            about(amount=float("inf")), about(deep=nested(200)),
+        ],
+        ids=lambda wrong: str(wrong)[:40].encode("ascii", "replace").decode(),
+    )  # fmt: skip
+    def test_and_makes_no_sense_is_refused(self, till: Till, event: dict[str, Any], wrong: dict[str, Any]) -> None:
+        answer = till.knock({**event, **wrong})
+
+        assert (answer.status_code, answer.json()) == (400, {"code": "no_event"})
+        assert not ProviderEvent.objects.exists()
+
+    @pytest.mark.parametrize("body", [b'{"object":"event","data":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+                                      b'{"object":"event","created":' + b"9" * 5000 + b"}"])  # fmt: skip
+    def test_and_nobody_can_read_is_refused(self, till: Till, body: bytes) -> None:
+        assert till.knock(body).status_code == 400
+
+    def test_may_hold_what_the_database_does_not_keep(self, till: Till, event: dict[str, Any]) -> None:
+        """Somebody's name does not lose a payment."""
+        told = {**event["data"]["object"], "description": "a\0b", "metadata": {"k\0": ["\ud800"]}}
+
+        assert till.knock({**event, "data": {"object": told}}).status_code == 200
+
+        kept = ProviderEvent.objects.get().payload["data"]["object"]
+        assert (kept["description"], kept["metadata"]) == ("a\ufffdb", {"k\ufffd": ["\ufffd"]})
+
+    def test_and_names_nothing_to_look_up_is_ignored(self, till: Till, event: dict[str, Any]) -> None:
+        till.deliver([{**event, "type": "checkout.session.completed", "data": {"object": {"object": "x"}}}])
+
+        assert ProviderEvent.objects.get().state == "ignored"
+
+
 class TestAnEvent:
     def test_is_stored_once(self, till: Till, event: dict[str, Any], bob: Account) -> None:
         assert till.knock(event).json() == {"received": True, "new": True}

@@ -51,6 +51,14 @@ class TestPutForward:
         assert read_account(bob.pk).balance == 0
         assert [expiry.expire_due_lots(), expiry.expire_due_lots()] == [1, 0]
 
+    def test_to_at_least_a_moment_stays_where_it_is_later_already(self) -> None:
+        month, week = (f"{timezone.now() + days:%Y-%m-%dT%H:%M:%SZ}" for days in (31 * DAY, 7 * DAY))
+
+        assert told(command("--at-least", week)) < told(command("--at-least", month))
+        shown = told(command("--at-least", week))
+
+        assert shown >= datetime.fromisoformat(month)
+
     def test_a_hold_times_out_into_its_charge(self, alice: Account) -> None:
         hold(alice, 10, abandonment_charge=3)
         clock.move(timedelta(minutes=16))

@@ -100,6 +100,26 @@ class TestItComesUp:
         assert "Ada" in dashboard
         assert project.processes() == []
 
+    def test_tells_its_stand_ins_to_commands_beside_it(self, project: Project) -> None:
+        code = "import os; print(*(os.environ.get(name, '-') for name in ('STRIPE_API_BASE', 'STRIPE_SECRET_KEY',"
+        code += "'STRIPE_WEBHOOK_SECRET', 'PORTKEY_WORKSPACE_SLUG')))"
+
+        def beside(**environment: str) -> list[str]:
+            return project.serve(*project.python, "-c", code, **environment)[1].split()
+
+        process = project.start("dev.run")
+        read_until(process, LAST_LINE)
+        given, gave = project.stripe(), beside()
+        own = beside(STRIPE_SECRET_KEY="sk_test_own")
+        in_production = beside(ENVIRONMENT="production")
+        kill([process.pid])
+        finish(process)
+        after_a_kill = beside()
+
+        assert gave == [*given, "demo"]
+        assert own == ["-", "sk_test_own", "-", "demo"]
+        assert in_production == after_a_kill == ["-", "-", "-", "-"]
+
     def test_leaves_the_stripe_of_the_environment_alone(self, project: Project) -> None:
         process = project.start("dev.run", STRIPE_SECRET_KEY="sk_test_own", STRIPE_WEBHOOK_SECRET="whsec_own")
         shown = read_until(process, LAST_LINE)

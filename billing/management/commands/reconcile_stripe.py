@@ -26,8 +26,10 @@ class Command(BaseCommand):
         since = _moment(options["since"]) if options["since"] else timezone.now() - reconciliation.LOOK_BACK
         try:
             if options["dry_run"]:
-                self._list(reconciliation.compare_events(since=since))
-                differences = [_line(each) for each in comparison.compare(since=since)]
+                compared = reconciliation.compare_events(since=since)
+                self._list(compared)
+                found = [*map(comparison.unreadable, compared.unreadable), *comparison.compare(since=since)]
+                differences = [_line(each) for each in found]
             else:
                 taken = reconciliation.take_in_missing(since=since)
                 self.stdout.write(f"{taken} events taken in, {process_inbox()} processed.")

@@ -21,6 +21,7 @@ class Command(BaseCommand):
         how = parser.add_mutually_exclusive_group()
         how.add_argument("by", nargs="?", help="For example +1d, +36h, +90m, +2w.")
         how.add_argument("--to", help="The moment it shall show, for example 2026-12-01T00:00:00Z.")
+        how.add_argument("--at-least", help="The same, and nothing where it shows a later one already.")
         how.add_argument("--reset", action="store_true", help="Go back to the real time.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,6 +30,10 @@ class Command(BaseCommand):
                 clock.reset()
             elif options["to"]:
                 clock.move(_moment(options["to"]) - clock.now())
+            elif options["at_least"]:
+                ahead = _moment(options["at_least"]) - clock.now()
+                if ahead > timedelta():
+                    clock.move(ahead)
             elif options["by"]:
                 clock.move(_step(options["by"]))
         except (clock.NoTestClock, ValueError, OverflowError) as error:

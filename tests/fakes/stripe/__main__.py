@@ -7,10 +7,15 @@ command line can be read by every user of the machine.
 import argparse
 import contextlib
 import os
+import shlex
 import signal
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from . import KEY, SECRET, FakeStripe
+from .errors import invalid
 
 
 def main() -> None:
@@ -19,9 +24,12 @@ def main() -> None:
     parser.add_argument("--webhook", action="append", default=[], help="where webhooks go; may be given again")
     parser.add_argument("--secret", default=os.environ.get("STRIPE_WEBHOOK_SECRET", SECRET).split(",")[0])
     parser.add_argument("--state", type=Path, help="a file to remember everything in")
+    parser.add_argument(
+        "--moves", default="", help="a command that puts another clock forward to a moment: its last word"
+    )
     told = parser.parse_args()
     key = os.environ.get("STRIPE_SECRET_KEY") or KEY
-    fake = FakeStripe(key=key, secret=told.secret, port=told.port, kept=told.state)
+    fake = FakeStripe(key=key, secret=told.secret, port=told.port, kept=told.state, on_move=_along(told.moves))
     for url in told.webhook:
         fake.webhooks(url)
     fake.deliveries.start()
@@ -31,6 +39,19 @@ def main() -> None:
         fake.advance(0)
         fake.server.serve_forever()
     fake.save()
+
+
+def _along(command: str) -> Callable[[int], None]:
+    def move(moment: int) -> None:
+        if not command:
+            return
+        words = [*shlex.split(command), f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["?"])[-1]
+            raise invalid(f"The clock stays, because Florin's could not be put forward: {why}")
+
+    return move
 
 
 if __name__ == "__main__":

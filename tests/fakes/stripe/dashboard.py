@@ -10,7 +10,7 @@ from . import html, subscriptions
 from .api import Answer
 from .errors import invalid
 from .html import Safe, join
-from .store import Obj, Store
+from .store import DAY, Obj, Store
 
 if TYPE_CHECKING:
     from .server import FakeStripe
@@ -32,11 +32,27 @@ ACTIONS: dict[str, Act] = {
     "fail": lambda fake, identity, _: fake.fail_next_renewal(identity),
     "renew": lambda fake, identity, _: fake.renew(identity),
     "cancel": lambda fake, identity, _: fake.cancel(identity),
-    "day": lambda fake, _, __: fake.advance(1),
-    "month": lambda fake, _, __: fake.advance(MONTH_DAYS),
+    "day": lambda fake, _, form: fake.advance_to(int(form["until"])),
+    "month": lambda fake, _, form: fake.advance_to(int(form["until"])),
     "resend": lambda fake, identity, _: fake.resend(identity),
     "twice": lambda fake, identity, _: fake.resend(identity, 2),
 }
+
+
+def let_clocks_go_along(fake: FakeStripe, form: dict[str, str]) -> dict[str, str]:
+    """Say where to a button will put the clock forward, before it does: then no other clock is behind it.
+
+    Nothing is locked meanwhile: whoever's clock that is may call.
+    """
+    action, identity = form.get("action", ""), form.get("id", "")
+    if action not in ("day", "month", "renew"):
+        return form
+    if action == "renew":
+        until = subscriptions.item_of(fake.seen(identity))["current_period_end"]
+    else:
+        until = fake.clock.now() + (1 if action == "day" else MONTH_DAYS) * DAY
+    fake.on_move(until)
+    return {**form, "until": str(until)}
 
 
 def answer(fake: FakeStripe, method: str, form: dict[str, str]) -> Answer:
@@ -72,6 +88,7 @@ def _clock(fake: FakeStripe) -> Safe:
     return join(
         Safe('<p class="mute">Its clock says '), now, Safe(" UTC.</p>"),
         html.button("day", "Advance a day"), html.button("month", "Advance a month"),
+        Safe('<p class="note small">Under “make run” Florin’s test clock goes along, also with “Renew now”.</p>'),
     )  # fmt: skip
 
 

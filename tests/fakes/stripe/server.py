@@ -45,11 +45,14 @@ class FakeStripe(Script):
         port: int = 0,
         clock: Callable[[], float] = time.time,
         kept: Path | None = None,
+        on_move: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.key, self.live_key, self.secret = key, live_key, secret
         self.clock = Clock(clock)
         self.lock = threading.RLock()
         self.deliveries = Deliveries()
+        # Told where to the dashboard is about to put the clock forward, so that other clocks go along.
+        self.on_move = on_move
         self.crashes: list[str] = []
         self.server = Server(("127.0.0.1", port), type("Handler", (Handler,), {"fake": self}))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
