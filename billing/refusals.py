@@ -24,6 +24,12 @@ class PlanHasNoPrice(Refusal):
     code, title = "plan_has_no_price", "The plan cannot be paid for."
 
 
+class CheckoutReplaced(Refusal):
+    """Another page was opened for the account while this one was: only the last can be paid on, so nobody pays twice."""
+
+    code, title, stored = "checkout_replaced", "Another page was opened meanwhile.", False
+
+
 class NoCustomer(Refusal):
     """The account has bought nothing yet, so there is nothing to see at the provider's."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -63,8 +65,8 @@ def buy_plan(
 ) -> Checkout:
     """Open a page on which an account pays for a plan. It is subscribed once that is done; earlier pages are closed.
 
-    Raises UnknownAccount, AccountClosed, AlreadySubscribed, TrialNotOffered, TrialUsed, PlanHasNoPrice, InvalidField,
-    StripeFailure.
+    Asked for at once by several, one page is left to pay on: the last one's. Raises UnknownAccount, AccountClosed,
+    AlreadySubscribed, CheckoutReplaced, TrialNotOffered, TrialUsed, PlanHasNoPrice, InvalidField, StripeFailure.
     """
     if once is not None:
         once.check(once.find())
@@ -81,6 +83,7 @@ def buy_plan(
         amount_minor=version.price_minor, currency=version.currency,
     )  # fmt: skip
     if not checkout.url:
+        _refuse_replaced(checkout)
         _close_earlier(checkout)
         _opened(checkout, _plan_page(checkout, account, price, back, trial_days=version.trial_days if trial else 0))
     return keep(once=once, act=lambda: checkout)
@@ -127,33 +130,57 @@ def _check_free(account: Account) -> None:
 
 def _close_earlier(checkout: Checkout) -> None:
     """Close the pages for plans that the account has open besides: were two paid, it would pay twice each month."""
-    client = stripe.client()
     earlier = Checkout.objects.filter(
-        account_id=checkout.account_id, kind=CheckoutKind.PLAN, status=CheckoutStatus.OPEN, livemode=client.livemode
-    )
-    for page in earlier.exclude(pk=checkout.pk).exclude(provider_id=""):
-        try:
-            told = client.expire_checkout(page.provider_id)
-        except refusals.StripeRefused:
-            # It is over already, or somebody has just paid on it.
-            told = client.checkout_session(page.provider_id)
+        account_id=checkout.account_id, kind=CheckoutKind.PLAN, status=CheckoutStatus.OPEN, livemode=checkout.livemode,
+        created_at__lt=checkout.created_at,
+    )  # fmt: skip
+    for page in earlier.exclude(provider_id=""):
+        told = _close(page.provider_id)
+        if told.status == "complete":
+            # It stays as it is: until its own event brings the plan, it keeps others from being opened.
+            raise AlreadySubscribed("The account has just paid for a plan: it begins in a moment.")
         with transaction.atomic():
             update_checkout(told)
-        if told.status == "complete":
-            raise AlreadySubscribed("The account has just paid for a plan: it begins in a moment.")
+
+
+def _close(page: str) -> CheckoutSession:
+    """Let nobody pay on a page any more. Returns what became of it: somebody may just have paid."""
+    client = stripe.client()
+    try:
+        return client.expire_checkout(page)
+    except refusals.StripeRefused:
+        return client.checkout_session(page)
+
+
+def _refuse_replaced(checkout: Checkout) -> None:
+    if checkout.status == CheckoutStatus.EXPIRED:
+        raise refusals.CheckoutReplaced("Another page for a plan was opened meanwhile: pay on that one.")
 
 
 @transaction.atomic
 def _row(once: Once | None, account: Account, actor: Actor, **terms: Any) -> Checkout:
-    """Return the checkout of a request: the one it made before it was cut off, or a new one."""
-    now = timezone.now()
+    """Return the checkout of a request: the one it made before it was cut off, or a new one.
+
+    Where it is for a plan, those that have no page yet come to nothing: theirs is closed as soon as it is there.
+    """
+    plan = terms["kind"] == CheckoutKind.PLAN
+    now, others = timezone.now(), Checkout.objects.filter(account=account, kind=CheckoutKind.PLAN)
+    if plan:
+        # One at a time for an account, each later than those before it: so it is known whose page is left.
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        last = others.aggregate(Max("created_at"))["created_at__max"]
+        now = max(now, last + timedelta(microseconds=1)) if last else now
     key = f"{once.owner}:{once.key}" if once is not None else ""
     made = Checkout(
         id=uuid7(), account=account, livemode=stripe.client().livemode, request_key=key, actor_name=actor.name,
         created_at=now, updated_at=now, **terms,
     )  # fmt: skip
     Checkout.objects.bulk_create([made], ignore_conflicts=True)
-    return Checkout.objects.get(request_key=key) if key else Checkout.objects.get(pk=made.pk)
+    row = Checkout.objects.get(request_key=key) if key else Checkout.objects.get(pk=made.pk)
+    if plan and row.pk == made.pk:
+        unopened = others.filter(status=CheckoutStatus.OPEN, provider_id="", livemode=row.livemode)
+        unopened.exclude(pk=row.pk).update(status=CheckoutStatus.EXPIRED, updated_at=now)
+    return row
 
 
 def _pack_page(checkout: Checkout, account: Account, pack: Pack, back: Return) -> CheckoutSession:
@@ -184,7 +211,14 @@ def _plan_page(
     )
 
 
-@transaction.atomic
 def _opened(checkout: Checkout, page: CheckoutSession) -> None:
-    checkout.provider_id, checkout.url, checkout.updated_at = page.id, page.url, timezone.now()
-    checkout.save(update_fields=["provider_id", "url", "updated_at"])
+    """Note the page of a checkout. Raises CheckoutReplaced where another came meanwhile: then it is closed again."""
+    with transaction.atomic():
+        row = Checkout.objects.select_for_update(no_key=True).get(pk=checkout.pk)
+        checkout.status = row.status
+        if row.status != CheckoutStatus.EXPIRED:
+            checkout.provider_id, checkout.url, checkout.updated_at = page.id, page.url, timezone.now()
+            checkout.save(update_fields=["provider_id", "url", "updated_at"])
+    if checkout.status == CheckoutStatus.EXPIRED:
+        _close(page.id)
+        _refuse_replaced(checkout)
