@@ -119,6 +119,7 @@ class Migration(migrations.Migration):
                 ('under_dispute', models.BooleanField(default=False, help_text='Whether the bank has yet to decide.')),
                 ('failure', models.CharField(blank=True, help_text="Why it failed, in the provider's words.", max_length=255)),
                 ('receipt_url', models.TextField(blank=True, help_text='Where the customer sees it.')),
+                ('uncredited', models.CharField(blank=True, help_text='Why it brought nothing, though it came in. Then it is to be given back.', max_length=255)),
                 ('claimed', credits.models.fields.AmountField(default=0, help_text='How many of its credits are to be gone, for refunds and disputes.')),
             ],
             options={
@@ -216,7 +217,7 @@ class Migration(migrations.Migration):
                 ('actor_name', models.CharField(blank=True, help_text='Who asked for it.', max_length=150)),
                 ('automatic', models.BooleanField(default=False, help_text='Whether a saved card is charged, and nobody visits a page.')),
                 ('card_reference', models.CharField(blank=True, help_text='The saved card that is charged, pm_123.', max_length=255)),
-                ('failure', models.CharField(blank=True, help_text='Why the card was not charged.', max_length=255)),
+                ('failure', models.CharField(blank=True, help_text='Why nobody could pay.', max_length=255)),
                 ('created_at', models.DateTimeField()),
                 ('updated_at', models.DateTimeField()),
                 ('account', models.ForeignKey(db_index=False, help_text='Who buys.', on_delete=django.db.models.deletion.PROTECT, related_name='checkouts', to='credits.account')),
@@ -504,6 +505,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='payment',
             index=models.Index(condition=models.Q(('charge_reference', ''), _negated=True), fields=['charge_reference'], name='payment_charge'),
+        ),
+        migrations.AddIndex(
+            model_name='payment',
+            index=models.Index(condition=models.Q(('uncredited', ''), _negated=True), fields=['-occurred_at'], name='payment_uncredited'),
         ),
         migrations.AddConstraint(
             model_name='payment',

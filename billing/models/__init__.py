@@ -8,8 +8,9 @@ was asked for here, an AutoTopUp what an account buys by itself when it runs low
 A Difference is what the provider has otherwise than we do. A RelayLane is how far events were published on NATS, a
 PublishedTotal how many, a DeadLetter a message from there that could not be applied.
 
-The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
-clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books asks.
+The one invariant: a payment that came in has brought the credits that it paid for, once, or says why it could not; and
+of these so many are clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books
+asks.
 
 Only ``billing.services`` writes here. Rows tell what the provider said last, in one mode: live and test never mix.
 """

@@ -55,7 +55,7 @@ class Checkout(models.Model):
         default=False, help_text="Whether a saved card is charged, and nobody visits a page."
     )
     card_reference = models.CharField(max_length=255, blank=True, help_text="The saved card that is charged, pm_123.")
-    failure = models.CharField(max_length=255, blank=True, help_text="Why the card was not charged.")
+    failure = models.CharField(max_length=255, blank=True, help_text="Why nobody could pay.")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from billing.providers import stripe
 from billing.providers.stripe_objects import CheckoutSession
 from billing.services.customers import customer_of
 from credits import refusals as ledger
+from credits.amounts import say_money
 from credits.models import Account, AccountStatus
 from credits.plan import Actor, Owner
 from credits.services.once import Once, keep
@@ -26,6 +28,8 @@ from subscriptions.queries import current_subscription
 from subscriptions.refusals import AlreadySubscribed
 from subscriptions.rules import check_trial
 from subscriptions.services.rows import check_unit, had_trial, terms_of
+
+log = logging.getLogger(__name__)
 
 OVER = {"complete": CheckoutStatus.PENDING, "expired": CheckoutStatus.EXPIRED}
 
@@ -41,7 +45,7 @@ class Return:
 def buy_pack(*, once: Once | None, owner: str, pack: str, back: Return, actor: Actor) -> Checkout:
     """Open a page on which an owner pays for a pack, for the account in its unit. No credit moves before it is paid.
 
-    Raises UnknownAccount, AccountClosed, UnknownPack, PackNotOffered, InvalidField, StripeFailure.
+    Raises UnknownAccount, AccountClosed, UnknownPack, PackNotOffered, PriceDiffers, InvalidField, StripeFailure.
     """
     if once is not None:
         once.check(once.find())
@@ -56,7 +60,8 @@ def buy_pack(*, once: Once | None, owner: str, pack: str, back: Return, actor: A
         currency=row.currency, expires_after_days=row.expires_after_days,
     )  # fmt: skip
     if not checkout.url:
-        _opened(checkout, _pack_page(checkout, account, row, back))
+        _refuse_over(checkout)
+        _opened(checkout, _pack_page(checkout, account, row, back), total=checkout.amount_minor)
     return keep(once=once, act=lambda: checkout)
 
 
@@ -66,7 +71,8 @@ def buy_plan(
     """Open a page on which an account pays for a plan. It is subscribed once that is done; earlier pages are closed.
 
     Asked for at once by several, one page is left to pay on: the last one's. Raises UnknownAccount, AccountClosed,
-    AlreadySubscribed, CheckoutReplaced, TrialNotOffered, TrialUsed, PlanHasNoPrice, InvalidField, StripeFailure.
+    AlreadySubscribed, CheckoutReplaced, TrialNotOffered, TrialUsed, PlanHasNoPrice, PriceDiffers, InvalidField,
+    StripeFailure.
     """
     if once is not None:
         once.check(once.find())
@@ -83,9 +89,10 @@ def buy_plan(
         amount_minor=version.price_minor, currency=version.currency,
     )  # fmt: skip
     if not checkout.url:
-        _refuse_replaced(checkout)
+        _refuse_over(checkout)
         _close_earlier(checkout)
-        _opened(checkout, _plan_page(checkout, account, price, back, trial_days=version.trial_days if trial else 0))
+        made = _plan_page(checkout, account, price, back, trial_days=version.trial_days if trial else 0)
+        _opened(checkout, made, total=0 if trial else checkout.amount_minor)
     return keep(once=once, act=lambda: checkout)
 
 
@@ -152,7 +159,10 @@ def _close(page: str) -> CheckoutSession:
         return client.checkout_session(page)
 
 
-def _refuse_replaced(checkout: Checkout) -> None:
+def _refuse_over(checkout: Checkout) -> None:
+    """Refuse a checkout that nobody can pay any more. Its key stays with it: the next request needs another."""
+    if checkout.status == CheckoutStatus.EXPIRED and checkout.failure:
+        raise refusals.PriceDiffers(checkout.failure)
     if checkout.status == CheckoutStatus.EXPIRED:
         raise refusals.CheckoutReplaced("Another page for a plan was opened meanwhile: pay on that one.")
 
@@ -211,14 +221,34 @@ def _plan_page(
     )
 
 
-def _opened(checkout: Checkout, page: CheckoutSession) -> None:
-    """Note the page of a checkout. Raises CheckoutReplaced where another came meanwhile: then it is closed again."""
+def _opened(checkout: Checkout, page: CheckoutSession, *, total: int) -> None:
+    """Note the page of a checkout, on which ``total`` is due.
+
+    It is closed again, and refused, where it asks for another amount or where another page came meanwhile: raises
+    PriceDiffers, CheckoutReplaced.
+    """
     with transaction.atomic():
         row = Checkout.objects.select_for_update(no_key=True).get(pk=checkout.pk)
-        checkout.status = row.status
+        if row.status == CheckoutStatus.OPEN:
+            row.failure = _differs(checkout, page, total)
+            row.status = CheckoutStatus.EXPIRED if row.failure else row.status
         if row.status != CheckoutStatus.EXPIRED:
-            checkout.provider_id, checkout.url, checkout.updated_at = page.id, page.url, timezone.now()
-            checkout.save(update_fields=["provider_id", "url", "updated_at"])
-    if checkout.status == CheckoutStatus.EXPIRED:
+            row.provider_id, row.url = page.id, page.url
+        row.updated_at = timezone.now()
+        row.save(update_fields=["provider_id", "url", "status", "failure", "updated_at"])
+    if row.status == CheckoutStatus.EXPIRED:
         _close(page.id)
-        _refuse_replaced(checkout)
+    checkout.provider_id, checkout.url, checkout.status, checkout.failure = (
+        row.provider_id, row.url, row.status, row.failure
+    )  # fmt: skip
+    _refuse_over(row)
+
+
+def _differs(checkout: Checkout, page: CheckoutSession, total: int) -> str:
+    """Return in words what a page asks for where that is not what is asked for here, else nothing."""
+    theirs, currency = page.amount_total, page.currency.upper()
+    if (theirs, currency) == (total, checkout.currency):
+        return ""
+    log.error("Checkout %s: the provider has another price; compare the catalogues", checkout.pk)
+    there, here = say_money(theirs, currency), say_money(total, checkout.currency)
+    return f"{there} are asked for there, {here} here."

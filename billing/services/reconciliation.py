@@ -82,7 +82,7 @@ def repair(row: Difference, *, by: str, now: datetime | None = None) -> bool:
     try:
         _apply(row)
         left = comparison.compare_one(DifferenceKind(row.kind), row.about)
-    except (Refusal, refusals.NotOurs, refusals.ParentUnknown, refusals.PaymentMismatch) as obstacle:
+    except (Refusal, refusals.NotOurs, refusals.ParentUnknown) as obstacle:
         row.failure = said(obstacle)
         row.save(update_fields=["failure"])
         return False
