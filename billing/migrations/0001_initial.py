@@ -189,6 +189,7 @@ class Migration(migrations.Migration):
                 ('provider_id', models.CharField(blank=True, help_text="The provider's refund, re_123.", max_length=255)),
                 ('failure', models.CharField(blank=True, help_text='Why it was refused, or is not done yet.', max_length=255)),
                 ('request_key', models.CharField(blank=True, help_text='The Idempotency-Key that it was asked with, and whose.', max_length=400)),
+                ('request_fingerprint', models.CharField(blank=True, help_text='SHA-256 of that request: the key stands for no other.', max_length=64)),
                 ('actor_kind', models.CharField(blank=True, max_length=6)),
                 ('actor_id', models.CharField(blank=True, max_length=64)),
                 ('actor_name', models.CharField(blank=True, help_text='Who asked for it.', max_length=150)),
@@ -214,6 +215,7 @@ class Migration(migrations.Migration):
                 ('provider_id', models.CharField(blank=True, help_text="The provider's id, for example cs_123.", max_length=255)),
                 ('url', models.TextField(blank=True, help_text='Where to pay.')),
                 ('request_key', models.CharField(blank=True, help_text='The Idempotency-Key that it was asked with, and whose.', max_length=400)),
+                ('request_fingerprint', models.CharField(blank=True, help_text='SHA-256 of that request: the key stands for no other.', max_length=64)),
                 ('actor_name', models.CharField(blank=True, help_text='Who asked for it.', max_length=150)),
                 ('automatic', models.BooleanField(default=False, help_text='Whether a saved card is charged, and nobody visits a page.')),
                 ('card_reference', models.CharField(blank=True, help_text='The saved card that is charged, pm_123.', max_length=255)),
@@ -468,7 +470,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='checkout',
-            trigger=pgtrigger.compiler.Trigger(name='terms', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."pack_id" IS DISTINCT FROM (NEW."pack_id") OR OLD."plan_version_id" IS DISTINCT FROM (NEW."plan_version_id") OR OLD."trial" IS DISTINCT FROM (NEW."trial") OR OLD."credits" IS DISTINCT FROM (NEW."credits") OR OLD."amount_minor" IS DISTINCT FROM (NEW."amount_minor") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."expires_after_days" IS DISTINCT FROM (NEW."expires_after_days") OR OLD."livemode" IS DISTINCT FROM (NEW."livemode") OR OLD."request_key" IS DISTINCT FROM (NEW."request_key") OR OLD."actor_name" IS DISTINCT FROM (NEW."actor_name") OR OLD."automatic" IS DISTINCT FROM (NEW."automatic") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='230068b8cfb3cd0bbabb9aea1bfd383249c881fa', operation='UPDATE', pgid='pgtrigger_terms_63813', table='billing_checkout', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='terms', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."pack_id" IS DISTINCT FROM (NEW."pack_id") OR OLD."plan_version_id" IS DISTINCT FROM (NEW."plan_version_id") OR OLD."trial" IS DISTINCT FROM (NEW."trial") OR OLD."credits" IS DISTINCT FROM (NEW."credits") OR OLD."amount_minor" IS DISTINCT FROM (NEW."amount_minor") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."expires_after_days" IS DISTINCT FROM (NEW."expires_after_days") OR OLD."livemode" IS DISTINCT FROM (NEW."livemode") OR OLD."request_key" IS DISTINCT FROM (NEW."request_key") OR OLD."request_fingerprint" IS DISTINCT FROM (NEW."request_fingerprint") OR OLD."actor_name" IS DISTINCT FROM (NEW."actor_name") OR OLD."automatic" IS DISTINCT FROM (NEW."automatic") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='6eaf6f1ebb30e7d106cc73a69e12e16726a12213', operation='UPDATE', pgid='pgtrigger_terms_63813', table='billing_checkout', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='autotopup',
@@ -580,7 +582,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='refundorder',
-            trigger=pgtrigger.compiler.Trigger(name='asked', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."payment_id" IS DISTINCT FROM (NEW."payment_id") OR OLD."amount_minor" IS DISTINCT FROM (NEW."amount_minor") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."request_key" IS DISTINCT FROM (NEW."request_key") OR OLD."actor_kind" IS DISTINCT FROM (NEW."actor_kind") OR OLD."actor_id" IS DISTINCT FROM (NEW."actor_id") OR OLD."actor_name" IS DISTINCT FROM (NEW."actor_name") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='415371ce6170488910b53b9777229e3e87ba4a7d', operation='UPDATE', pgid='pgtrigger_asked_af356', table='billing_refundorder', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='asked', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."payment_id" IS DISTINCT FROM (NEW."payment_id") OR OLD."amount_minor" IS DISTINCT FROM (NEW."amount_minor") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."request_key" IS DISTINCT FROM (NEW."request_key") OR OLD."request_fingerprint" IS DISTINCT FROM (NEW."request_fingerprint") OR OLD."actor_kind" IS DISTINCT FROM (NEW."actor_kind") OR OLD."actor_id" IS DISTINCT FROM (NEW."actor_id") OR OLD."actor_name" IS DISTINCT FROM (NEW."actor_name") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='6c817fcfb46c5e20d44850aad159a993f847af12', operation='UPDATE', pgid='pgtrigger_asked_af356', table='billing_refundorder', when='BEFORE')),
         ),
         migrations.CreateModel(
             name='PublishedTotal',

@@ -50,6 +50,9 @@ class Checkout(models.Model):
     request_key = models.CharField(
         max_length=400, blank=True, help_text="The Idempotency-Key that it was asked with, and whose."
     )
+    request_fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of that request: the key stands for no other."
+    )
     actor_name = models.CharField(max_length=150, blank=True, help_text="Who asked for it.")
     automatic = models.BooleanField(
         default=False, help_text="Whether a saved card is charged, and nobody visits a page."

@@ -171,6 +171,7 @@ def _refuse_over(checkout: Checkout) -> None:
 def _row(once: Once | None, account: Account, actor: Actor, **terms: Any) -> Checkout:
     """Return the checkout of a request: the one it made before it was cut off, or a new one.
 
+    Raises IdempotencyKeyReused where another request made that of its key.
     Where it is for a plan, those that have no page yet come to nothing: theirs is closed as soon as it is there.
     """
     plan = terms["kind"] == CheckoutKind.PLAN
@@ -182,11 +183,14 @@ def _row(once: Once | None, account: Account, actor: Actor, **terms: Any) -> Che
         now = max(now, last + timedelta(microseconds=1)) if last else now
     key = f"{once.owner}:{once.key}" if once is not None else ""
     made = Checkout(
-        id=uuid7(), account=account, livemode=stripe.client().livemode, request_key=key, actor_name=actor.name,
+        id=uuid7(), account=account, livemode=stripe.client().livemode, request_key=key,
+        request_fingerprint=once.fingerprint if once is not None else "", actor_name=actor.name,
         created_at=now, updated_at=now, **terms,
     )  # fmt: skip
     Checkout.objects.bulk_create([made], ignore_conflicts=True)
     row = Checkout.objects.get(request_key=key) if key else Checkout.objects.get(pk=made.pk)
+    if once is not None:
+        once.check_same(row.request_fingerprint)
     if plan and row.pk == made.pk:
         unopened = others.filter(status=CheckoutStatus.OPEN, provider_id="", livemode=row.livemode)
         unopened.exclude(pk=row.pk).update(status=CheckoutStatus.EXPIRED, updated_at=now)

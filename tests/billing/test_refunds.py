@@ -199,4 +199,4 @@ class TestTheButton:
 
     def test_refuses_too_much_by_the_field(self, desk: Client, till: Till, paid: Payment) -> None:
         page = desk.post(f"/admin/billing/payment/{paid.pk}/refund/", {"amount": "11", "reason": "x"}).content.decode()
-        assert "Between 0.01 and 10.00 USD can be given back." in page
+        assert "Between 0.01 USD and 10.00 USD can be given back." in page
