@@ -7,11 +7,14 @@ from credits.checks import Check
 
 PAID = Check(
     "payments",
-    "a payment for a pack that came in has brought its credits, on its account and by its reference",
+    "a payment for a pack that came in has brought its credits, on its account and by its reference, or says why not",
     """
     SELECT format('payment %s came in and brought nothing', p.provider_id)
     FROM billing_payment p JOIN billing_checkout c ON c.id = p.checkout_id
-    WHERE c.kind = 'pack' AND p.status = 'succeeded' AND p.movement_id IS NULL
+    WHERE c.kind = 'pack' AND p.status = 'succeeded' AND p.movement_id IS NULL AND p.uncredited = ''
+    UNION ALL
+    SELECT format('payment %s brought something and says why not: %s', provider_id, uncredited)
+    FROM billing_payment WHERE movement_id IS NOT NULL AND uncredited <> ''
     UNION ALL
     SELECT format('payment %s brought %s to %s, its checkout says %s to %s', p.provider_id, t.amount, t.account_id,
                   c.credits, c.account_id)

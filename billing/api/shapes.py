@@ -61,6 +61,7 @@ def print_payment(payment: Payment) -> dict[str, Any]:
         "receipt_url": payment.receipt_url or None,
         "credits": number(sum(brought, Decimal(0))) if brought else None,
         "transaction_id": payment.movement_id,
+        "uncredited": payment.uncredited or None,
         "credits_taken_back": number(payment.claimed),
         "created_at": payment.occurred_at,
     }
@@ -176,5 +177,8 @@ class PaymentOut(serializers.Serializer[Any]):
     receipt_url = serializers.CharField(allow_null=True)
     credits = AmountOut(allow_null=True, help_text="What it brought.")
     transaction_id = serializers.UUIDField(allow_null=True)
+    uncredited = serializers.CharField(
+        allow_null=True, help_text="Why it brought nothing, though it came in. Staff gives it back."
+    )
     credits_taken_back = AmountOut()
     created_at = serializers.DateTimeField()

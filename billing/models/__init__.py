@@ -13,8 +13,9 @@ What others are told: a WebhookEndpoint is where events are sent, signed with a 
 event on its way there, a WebhookAttempt one try. A Notice is a letter to an account's owner, a NoticeAddress where
 those go, unless it wants none. An OutboxMark is how far a reader has come with the events.
 
-The one invariant: a payment that came in has brought the credits that it paid for, once, and of these so many are
-clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books asks.
+The one invariant: a payment that came in has brought the credits that it paid for, once, or says why it could not; and
+of these so many are clawed back as refunds and lost disputes say. ``billing.checks`` states it; the audit of the books
+asks.
 
 Only ``billing.services`` writes here. Rows tell what the provider said last, in one mode: live and test never mix.
 """

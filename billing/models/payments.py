@@ -72,6 +72,9 @@ class Payment(Record):
     movement = models.ForeignKey(
         "credits.Transaction", null=True, on_delete=models.PROTECT, related_name="+", help_text="What it brought."
     )
+    uncredited = models.CharField(
+        max_length=255, blank=True, help_text="Why it brought nothing, though it came in. Then it is to be given back."
+    )
     claimed = AmountField(default=0, help_text="How many of its credits are to be gone, for refunds and disputes.")
 
     class Meta:
@@ -85,6 +88,7 @@ class Payment(Record):
         indexes = [
             models.Index(name="payment_of_account", fields=["account", "-occurred_at"]),
             models.Index(name="payment_charge", fields=["charge_reference"], condition=~Q(charge_reference="")),
+            models.Index(name="payment_uncredited", fields=["-occurred_at"], condition=~Q(uncredited="")),
         ]
         triggers = [
             guards.KEEP,

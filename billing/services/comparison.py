@@ -149,7 +149,7 @@ def _figures(
         yield Found(kind, subject, about, "amount", f"{row.amount_minor} {row.currency}", f"{amount} {currency}")
     if isinstance(row, Payment) and row.status not in MOVED:
         yield Found(kind, subject, about, "status", row.status, "succeeded")
-    if isinstance(row, Payment) and row.checkout_id and row.movement_id is None:
+    if isinstance(row, Payment) and row.checkout_id and row.movement_id is None and not row.uncredited:
         yield Found(kind, subject, about, "credits", MISSING, "paid for")
 
 

@@ -73,7 +73,7 @@ def record_payment(facts: Facts) -> Payment:
     """Keep what is so of a payment, credit what it paid for, and claw back what of it is gone.
 
     Called in a transaction. Raises ParentUnknown where its invoice is not here yet, NotOurs where nobody here asked for
-    it, PaymentMismatch, and what the ledger raises.
+    it, and what the ledger raises. What came in and cannot be credited is kept with the reason, to be given back.
     """
     intent = facts.intent
     payment = Payment.objects.select_for_update(no_key=True).filter(provider_id=intent.id).first()
@@ -85,6 +85,7 @@ def record_payment(facts: Facts) -> Payment:
         if intent.status == "succeeded" and payment.movement is None:
             _credit(payment, payment.checkout, intent)
     _keep_records(payment, facts)
+    payment.save()
     claim(payment)
     return payment
 
@@ -127,10 +128,10 @@ def _note_on(checkout: Checkout, intent: told.PaymentIntent) -> None:
 def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) -> None:
     """Bring in what was paid for, on the terms of the checkout. The payment's reference credits once for ever."""
     if (intent.amount_received, intent.currency.upper()) != (checkout.amount_minor, checkout.currency):
-        raise refusals.PaymentMismatch(
-            f"{intent.amount_received} {intent.currency.upper()} were paid, {checkout.amount_minor}"
-            f" {checkout.currency} asked for: compare the pack's price with the provider's."
-        )
+        paid = say_money(intent.amount_received, intent.currency.upper())
+        asked = say_money(checkout.amount_minor, checkout.currency)
+        refuse_credits(payment, f"{paid} were paid, {asked} were asked for.")
+        return
     days = checkout.expires_after_days
     movement = add_credits(
         account=checkout.account_id,
@@ -149,7 +150,14 @@ def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) ->
             paid_minor=intent.amount_received,
         ),
     )
-    payment.movement_id = movement.id
+    payment.movement_id, payment.uncredited = movement.id, ""
+
+
+def refuse_credits(payment: Payment, why: str) -> None:
+    """Note on a payment why it brings nothing though it came in. It waits for staff to give it back."""
+    if payment.uncredited != why:
+        log.error("Payment %s came in and brings nothing: %s", payment.provider_id, why)
+    payment.uncredited = why[:255]
 
 
 def _keep_records(payment: Payment, facts: Facts) -> None:

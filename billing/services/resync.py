@@ -24,7 +24,7 @@ def resync_account(account: UUID) -> str:
     """Ask the provider about a customer, its subscriptions and latest payments, and apply what it says.
 
     Told like webhooks, so that what applies already changes nothing. Called outside of transactions. Returns in words
-    what was asked about. Raises NotOurs where the provider does not know the account; PaymentMismatch, StripeFailure.
+    what was asked about. Raises NotOurs where the provider does not know the account, StripeFailure.
     """
     known = Customer.objects.filter(account=account, deleted=False).exclude(provider_id="")
     customer = known.order_by("-livemode").first()
