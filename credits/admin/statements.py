@@ -28,7 +28,9 @@ from credits.services.once import Once
 
 # A page to print, or a letter, tells so many movements; the file tells all.
 MOST_PRINTED = 1000
-HEADER = ("when", "number", "kind", "amount", "balance_after", "feature", "description", "reference", "transaction")
+HEADER = (
+    "when", "number", "kind", "amount", "balance_after", "debt", "feature", "description", "reference", "transaction",
+)  # fmt: skip
 
 
 class Echo:
@@ -97,6 +99,7 @@ def _line(row: Transaction, unit: str) -> dict[str, str]:
         "kind": row.get_kind_display(),
         "amount": show.amount(row.amount, unit, signed=True),
         "balance": show.amount(row.balance_after, unit),
+        "debt": show.amount(row.debt, unit, signed=True) if row.debt else "",
     }
 
 
@@ -125,8 +128,8 @@ def lines(account: Account, data: dict[str, Any]) -> Iterator[str]:
         after = rows[-1].sequence
         for row in rows:
             yield writer.writerow([
-                row.recorded_at.isoformat(), row.sequence, row.kind, row.amount, row.balance_after, safe(row.feature),
-                safe(row.description), safe(row.reference_id), row.pk,
+                row.recorded_at.isoformat(), row.sequence, row.kind, row.amount, row.balance_after, row.debt,
+                safe(row.feature), safe(row.description), safe(row.reference_id), row.pk,
             ])  # fmt: skip
 
 
