@@ -14,11 +14,11 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
-run: .venv/installed ## Run everything here: web on 127.0.0.1:8000 (PORT=), worker, beat; Ctrl-C stops it
+run: .venv/installed ## Run everything here: web on 127.0.0.1:8000 (PORT=), worker, beat, relay, consumer; Ctrl-C stops it
 	@$(BIN)/python -m dev.run
 
 .PHONY: test
-test: .venv/installed ## Run the tests on real PostgreSQL and Valkey (ARGS="-k spend")
+test: .venv/installed ## Run the tests on real PostgreSQL, Valkey and NATS (ARGS="-k spend")
 	@without=$$($(BIN)/python -m dev.chromium) && $(BIN)/pytest $$without $(ARGS)
 
 .PHONY: faults

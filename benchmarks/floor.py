@@ -45,10 +45,17 @@ VARYING = {
     },
     "lot": {"id": ":id", "remaining": ":after"},
     "account": {"id": ":id", "balance": ":after", "sequence": ":next", "version": ":version"},
+    "event": {
+        "account_id": ":id",
+        "recorded_at": ":at",
+        "transaction_id": "{fresh}",
+        "sequence": ":next",
+        "new_balance": ":after",
+    },
 }
 # Which table a row is of: the column that only it has. The answer that is kept has none of them.
-MARKS = {"account_id": "transaction", "remaining": "lot", "version": "account"}
-TEXT = {"id", "account_id", "recorded_at", "head"}
+MARKS = {"draws": "transaction", "remaining": "lot", "recharged_to": "account", "payload": "event"}
+TEXT = {"id", "account_id", "recorded_at", "head", "transaction_id"}
 
 
 class FloorError(Exception):
@@ -188,7 +195,11 @@ def _template(row: dict[str, Any], varying: dict[str, str], fresh: str) -> tuple
     members: list[str] = []
     arguments: list[str] = []
     for name, value in row.items():
-        if name == "draws":
+        if isinstance(value, dict) and set(value) & set(varying):
+            inner, more = _template(value, varying, fresh)
+            members.append(f"{json.dumps(name)}:{inner}")
+            arguments += more
+        elif name == "draws":
             members.append('"draws":[["%s","-1"]]')
             arguments.append(":id::text")
         elif name in varying:

@@ -21,9 +21,9 @@ SPAN = timedelta(days=365)
 OPEN = """
 INSERT INTO credits_account (id, external_id, unit_id, name, email, status, status_reason, balance, held,
     overdraft_limit, debt, sequence, version, head_hash, last_recorded_at, time_zone, week_starts_on, metadata,
-    created_at)
+    created_at, recharged_to)
 SELECT id, external_id, 'credits', '', '', 'active', '', %(credits)s - %(rows)s + 1, 0, 0, 0, %(rows)s, %(rows)s, '',
-    now(), 'UTC', 1, '{}', now() - %(span)s
+    now(), 'UTC', 1, '{}', now() - %(span)s, %(credits)s
 FROM unnest(%(ids)s::uuid[], %(external_ids)s::text[]) AS x (id, external_id)
 """
 # A lot has its account's id, so that a script which knows the account knows the lot. They are different tables.

@@ -12,10 +12,14 @@ from django.core.management import call_command
 from benchmarks import desk, report
 from benchmarks.contests import LONG, Contests
 from benchmarks.metering import Metering
+from benchmarks.outbox import Outbox
 from benchmarks.scene import set_up
 from benchmarks.webhooks import Webhooks
 
-NAMES = ("debit", "floor", "history", "hot", "batch", "latency", "past", "priced", "stats", "due", "webhooks", "desk")
+NAMES = (
+    *("debit", "floor", "history", "hot", "batch", "latency", "past", "priced", "stats", "due"),
+    *("outbox", "relay", "metered", "webhooks", "desk"),
+)
 
 
 def run(asked: Namespace, say: Callable[[str], None]) -> None:
@@ -28,6 +32,8 @@ def run(asked: Namespace, say: Callable[[str], None]) -> None:
             contests.longest, contests.long_accounts = LONG, 4
         wanted = set(asked.only or NAMES)
         figures = contests.run(wanted) + Metering(contests, 10_000 if asked.quick else 100_000).run(wanted)
+        if wanted & {"outbox", "relay", "metered"}:
+            figures += Outbox(contests, *((10_000, 30_000) if asked.quick else (50_000, 200_000))).run(wanted)
         if "webhooks" in wanted:
             say("Measuring webhooks")
             figures += Webhooks(contests, 60 if asked.quick else 400).run()

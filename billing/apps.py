@@ -1,17 +1,22 @@
 from django.apps import AppConfig
 from django.conf import settings
 
+from billing.nudges import Nudger
+
 
 class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = "Billing"
 
     def ready(self) -> None:
-        """Let subscriptions know who collects payments, if anybody does; let the audit ask this app's questions too."""
+        """Let subscriptions know who collects payments, if anybody does; join the audit; hear of events."""
         from billing import checks, offers  # noqa: PLC0415  # they need models, which must be there first
         from billing.subscriptions_provider import StripeProvider  # noqa: PLC0415
+        from billing.tasks import nudge_news  # noqa: PLC0415
+        from credits import listeners  # noqa: PLC0415
         from subscriptions import providers  # noqa: PLC0415
 
         providers.register_collector(StripeProvider(), chosen=bool(settings.STRIPE_SECRET_KEY))
         checks.join_audit()
         offers.register()
+        listeners.register(Nudger(nudge_news))

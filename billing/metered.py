@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.db import transaction
@@ -63,7 +64,8 @@ def record_uses(uses: Sequence[Use], *, again: bool = False) -> list[tuple[Use, 
     judged = set() if again else letters.kept(USAGE, [each.id for each in uses])
     fresh = [each for each in uses if each.id not in judged]
     named = {each.asked["account"] for each in fresh if isinstance(each.asked, dict) and "unit" not in each.asked}
-    meant = queries.owners_of(named)
+    # Worked out once for each owner: an account's id is a hash.
+    meant = {name: owner.account for name, owner in queries.owners_of(named).items()}
     outcomes = post_batch(items=[_item(each, meant) for each in fresh])
     refused = [(use, each) for use, each in zip(fresh, outcomes, strict=True) if isinstance(each, Refusal)]
     if not again:
@@ -94,11 +96,11 @@ def _asked(row: Any) -> dict[str, Any] | Refusal:
         return Malformed(str(error.detail))
 
 
-def _item(use: Use, meant: dict[str, Owner]) -> Item | Refusal:
+def _item(use: Use, meant: dict[str, UUID]) -> Item | Refusal:
     asked = use.asked
     if isinstance(asked, Refusal):
         return asked
-    owner = Owner(asked["account"], asked["unit"]) if "unit" in asked else meant[asked["account"]]
+    account = Owner(asked["account"], asked["unit"]).account if "unit" in asked else meant[asked["account"]]
     memo = Memo(
         METER,
         feature=asked.get("feature", ""),
@@ -111,7 +113,7 @@ def _item(use: Use, meant: dict[str, Owner]) -> Item | Refusal:
         memo = replace(memo, reference_type=MESSAGE, reference_id=use.id[:255])
     verb: Verb = asked["verb"]
     usage = use_of(asked) if verb is Verb.USAGE else None
-    return Item(verb, memo, amount=asked.get("amount"), usage=usage, account=owner.account)
+    return Item(verb, memo, amount=asked.get("amount"), usage=usage, account=account)
 
 
 def _text(row: Any) -> bytes:

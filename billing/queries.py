@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from django.db.models import F, QuerySet
+
+from billing.models import Payment
 from credits.models import Transaction, TransactionKind
 from credits.plan import Movement, Owner
 from credits.services.history import movement_of
 
 TRACE = "trace"
+
+
+def uncredited_payments() -> QuerySet[Payment]:
+    """Return the payments that came in, brought nothing, and have not gone back."""
+    kept = F("amount_minor") - F("disputed_minor")
+    return Payment.objects.exclude(uncredited="").filter(status="succeeded", refunded_minor__lt=kept)
 
 
 def charge_of_trace(owner: Owner, trace_id: str) -> Movement | None:

@@ -24,6 +24,18 @@ class PlanHasNoPrice(Refusal):
     code, title = "plan_has_no_price", "The plan cannot be paid for."
 
 
+class CheckoutReplaced(Refusal):
+    """Another page was opened for the account while this one was: only the last one can be paid on."""
+
+    code, title, stored = "checkout_replaced", "Another page was opened meanwhile.", False
+
+
+class PriceDiffers(Refusal):
+    """The provider would ask for another amount than we do: nobody sees the page. Compare the catalogues."""
+
+    code, title, stored = "price_differs", "The payment provider has another price.", False
+
+
 class NoCustomer(Refusal):
     """The account has bought nothing yet, so there is nothing to see at the provider's."""
 
@@ -50,10 +62,6 @@ class NotOurs(Exception):
 
 class ParentUnknown(Exception):
     """What an event tells of belongs to something that is not here yet: it waits."""
-
-
-class PaymentMismatch(Exception):
-    """Another amount was paid than was asked for. Nothing is credited until somebody has looked."""
 
 
 class CostUnknown(Refusal):
@@ -171,6 +179,20 @@ class StaleSignature(BadSignature):
     """A webhook that was signed too long ago, or in the future: it may be a recording of an old one."""
 
     code, title = "stale_signature", "The signature is not of this time."
+
+
+class UnknownEndpoint(Refusal):
+    status, code, title, stored = 404, "webhook_endpoint_not_found", "There is no such webhook endpoint.", False
+
+
+class UnknownDelivery(Refusal):
+    status, code, title, stored = 404, "webhook_delivery_not_found", "There is no such webhook delivery.", False
+
+
+class TooManySecrets(Refusal):
+    """Each rotation leaves a secret that signs for a while; so many at once is an error of the caller's."""
+
+    status, code, title, stored = 409, "too_many_secrets", "Too many secrets sign already.", False
 
 
 class NoEvent(Refusal):

@@ -11,6 +11,7 @@ from billing.models import PlanPrice
 from billing.providers import stripe
 from billing.refusals import PlanHasNoPrice
 from billing.services import checkouts, tiers
+from billing.services.customers import PROVIDER
 from credits.plan import SYSTEM, Owner
 from credits.services.accounts import NOTHING, insert_account
 from credits.services.locks import lock_accounts
@@ -21,7 +22,7 @@ from subscriptions.providers import Cost
 class StripeProvider:
     """Sends who has no subscription yet to a page to pay on; changes others at Stripe, and here as Stripe then says."""
 
-    name = tiers.PROVIDER
+    name = PROVIDER
 
     def checkout_url(self, *, owner: Owner, version: PlanVersion, trial: bool = False) -> str | None:
         """Return where the owner pays, whose account is opened where there is none; None for what costs nothing."""

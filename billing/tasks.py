@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready
+from django.core.cache import cache
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
-from billing.jobs import JOBS, process_inbox
+from billing.jobs import JOBS, deliver_webhooks, process_inbox, send_notices
 from billing.providers.breaker import Breaker, Open
+from billing.services.deliveries import soonest
 from billing.services.inbox import LEASE
+from billing.services.outbox import unsettled
 from credits.tasks import task_of
 
 log = logging.getLogger(__name__)
@@ -37,6 +42,24 @@ def process_inbox_now(self: Any) -> int:
     return process_inbox()
 
 
+@shared_task(name="florin.tell_news_now")
+def tell_news_now() -> int:
+    """Send what is new to webhook endpoints and owners. What is due within a minute comes back here.
+
+    Not for long at once: payments wait for the same workers.
+    """
+    done = deliver_webhooks(seconds=10.0)
+    send_notices()
+    with suppress(OperationalError, OSError, RedisError):
+        wait = soonest(60.0) if done else None
+        # Of all who find that they came too early, one comes back.
+        if wait is None and unsettled() and cache.add("florin.news.unsettled", "1", timeout=1):
+            wait = 1.0
+        if wait is not None:
+            tell_news_now.apply_async(countdown=wait, retry=False)
+    return done
+
+
 @worker_ready.connect
 def take_up(**_signal: Any) -> None:
     """Let a worker that starts take up what one that was killed had begun: now, or when that is known to be dead."""
@@ -54,14 +77,24 @@ def reconcile_now() -> bool:
 
 
 def nudge(*, countdown: float | None = None) -> None:
-    """Tell a worker that there is something in the inbox. Without a broker the clock finds it, a minute later.
+    """Tell a worker that there is something in the inbox. Without a broker the clock finds it, a minute later."""
+    _tell(process_inbox_now, countdown=countdown)
 
-    A broker that cannot be reached takes seconds to say so: it is left alone for a while, and webhooks do not wait.
+
+def nudge_news() -> None:
+    """Tell a worker that there is something to send. Without a broker the clock finds it, a minute later."""
+    _tell(tell_news_now)
+
+
+def _tell(task: Any, *, countdown: float | None = None) -> None:
+    """Let a worker run a task now.
+
+    A broker that cannot be reached takes seconds to say so: it is left alone for a while, and nobody waits for it.
     """
     try:
         with broker.guard():
-            process_inbox_now.apply_async(retry=False, countdown=countdown)
+            task.apply_async(retry=False, countdown=countdown)
     except Open:
         log.debug("The broker is left alone for a while")
     except (OperationalError, OSError):
-        log.warning("No worker could be told of a webhook: the clock will find it")
+        log.warning("No worker could be told that there is work: the clock will find it")

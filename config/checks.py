@@ -88,3 +88,19 @@ def stripe_is_meant(**kwargs: Any) -> list[CheckMessage]:
     if not settings.DEVELOPMENT and settings.STRIPE_API_BASE.startswith("http:"):
         return [Warning("STRIPE_API_BASE is not https: the key can be read on its way.", id="florin.W003")]
     return []
+
+
+@register(Tags.security)
+def webhooks_go_out_only(**kwargs: Any) -> list[CheckMessage]:
+    """In production no webhook may be sent to this machine: whoever names endpoints could ask our own servers."""
+    if settings.DEVELOPMENT or not settings.WEBHOOK_LOOPBACK:
+        return []
+    return [Error("WEBHOOK_LOOPBACK is on in production.", hint="Unset WEBHOOK_LOOPBACK.", id="florin.E020")]
+
+
+@register(Tags.security)
+def letters_link_in_secret(**kwargs: Any) -> list[CheckMessage]:
+    """In production links in letters lead to https."""
+    if settings.DEVELOPMENT or settings.PUBLIC_URL.startswith("https:"):
+        return []
+    return [Warning("PUBLIC_URL is not https.", hint="Mail programs open links as they are.", id="florin.W020")]

@@ -24,7 +24,8 @@ DOCS = (
     " font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
-POLICIES = (("/admin/", ADMIN), ("/api/docs", DOCS), ("/api/redoc", DOCS))
+LETTERS = STRICT.replace("form-action 'none'", "form-action 'self'")
+POLICIES = (("/unsubscribe/", LETTERS), ("/admin/", ADMIN), ("/api/docs", DOCS), ("/api/redoc", DOCS))
 
 
 class ContentSecurityPolicyMiddleware:

@@ -10,12 +10,16 @@ BOOKS = frozenset({
     "credits.view_feature", "credits.view_price", "credits.view_unit", "credits.view_unpricedusage",
     "subscriptions.view_plan", "subscriptions.view_planversion", "subscriptions.view_subscription",
     "billing.view_payment", "billing.view_invoice", "billing.view_pack", "billing.view_difference",
-    "billing.view_autotopup", "billing.view_planprice",
+    "billing.view_autotopup", "billing.view_notice", "billing.view_noticeaddress", "billing.view_planprice",
 })  # fmt: skip
 MACHINERY = frozenset({
-    "billing.view_providerevent", "credits.view_taskrun", "django_celery_beat.view_periodictask",
-    "django_celery_beat.view_intervalschedule", "django_celery_beat.view_crontabschedule",
+    "billing.view_providerevent", "billing.view_deadletter", "credits.view_taskrun",
+    "django_celery_beat.view_periodictask", "django_celery_beat.view_intervalschedule",
+    "django_celery_beat.view_crontabschedule",
 })  # fmt: skip
+# Where events are sent, and what became of them.
+NEWS = frozenset({"billing.view_webhookendpoint", "billing.view_webhookdelivery"})
+SEND = frozenset({"billing.manage_webhookendpoint", "billing.replay_webhookdelivery"})
 PEOPLE = frozenset({"auth.view_user", "auth.view_group", "credits.view_apikey"})
 
 # What staff did, and what waits for a second person.
@@ -41,23 +45,27 @@ PRICES = frozenset({
 SUPPORT, SUPPORT_LEAD, FINANCE, ENGINEER, AUDITOR = "Support", "Support lead", "Finance", "Engineer", "Auditor"
 # Nobody who moves credits makes keys or gives out roles; that stays with superusers.
 ROLES: dict[str, frozenset[str]] = {
-    SUPPORT: BOOKS | DESK | TICKETS,
+    SUPPORT: BOOKS | NEWS | DESK | TICKETS,
     SUPPORT_LEAD: BOOKS
+    | NEWS
+    | SEND
     | DESK
     | DECIDE
     | TICKETS
     | TERMS
     | BULK
-    | {"billing.refund_payment", "billing.view_providerevent", "billing.replay_providerevent"},
+    | {"billing.refund_payment", "billing.view_providerevent", "billing.replay_providerevent"}
+    | {"billing.view_deadletter", "billing.replay_deadletter"},
     FINANCE: BOOKS
     | DESK
     | DECIDE
     | PRICES
     | BULK
     | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference", "billing.refund_payment"}
-    | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"},
-    ENGINEER: BOOKS | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
-    AUDITOR: BOOKS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
+    | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"}
+    | {"billing.view_deadletter"},
+    ENGINEER: BOOKS | NEWS | SEND | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
+    AUDITOR: BOOKS | NEWS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
 }
 # How much a role may do without a second person, until somebody edits the rows: at once and in a day, by unit.
 CAPS: dict[str, dict[str, tuple[int, int]]] = {

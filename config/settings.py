@@ -160,6 +160,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountStatusEnum": "credits.models.accounts.AccountStatus",
         "HoldStatusEnum": "credits.models.holds.HoldStatus",
+        "WebhookEndpointStatusEnum": "billing.models.endpoints.EndpointStatus",
+        "WebhookDeliveryStatusEnum": "billing.models.endpoints.DeliveryStatus",
+        "WebhookSwitchEnum": "billing.api.endpoint_requests.SWITCH",
         "TransactionKindEnum": "credits.models.transactions.TransactionKind",
         "PluginStatusEnum": "credits.api.dialects.merchant.STATUSES",
         "SubscriptionStatusEnum": "subscriptions.models.subscriptions.Status",
@@ -252,6 +255,28 @@ AUTO_TOPUPS_PER_DAY = env.whole("AUTO_TOPUPS_PER_DAY", 5, least=1, most=1000)
 AUTO_TOPUP_FAILURES = env.whole("AUTO_TOPUP_FAILURES", 3, least=1, most=100)
 # How long one try may take; there are up to three.
 STRIPE_TIMEOUT_SECONDS = env.whole("STRIPE_TIMEOUT_SECONDS", 20, least=1, most=80)
+
+# --- Webhooks and letters: what others are told -----------------------------------------------------------------------
+# How one try may take in all, until the answer's status is there and its beginning read.
+WEBHOOK_TIMEOUT_SECONDS = env.whole("WEBHOOK_TIMEOUT_SECONDS", 15, least=1, most=60)
+# How long an event is tried to be delivered; how long an endpoint may fail until it is disabled.
+WEBHOOK_TRIED_HOURS = env.whole("WEBHOOK_TRIED_HOURS", 72, least=1, most=24 * 30)
+WEBHOOK_DISABLED_AFTER_HOURS = env.whole("WEBHOOK_DISABLED_AFTER_HOURS", 120, least=1, most=24 * 90)
+# How long an old signing secret goes on to sign beside its successor; how long deliveries are kept.
+WEBHOOK_OVERLAP_HOURS = env.whole("WEBHOOK_OVERLAP_HOURS", 24, most=24 * 30)
+WEBHOOK_LOG_DAYS = env.whole("WEBHOOK_LOG_DAYS", 30, least=4, most=3650)
+# What signing secrets are sealed with in the database, by comma, the first one for new ones. By default SECRET_KEY.
+WEBHOOK_SECRETS_KEY = env.secrets("WEBHOOK_SECRETS_KEY")
+# Whether receivers may be on this machine, over http. Whoever may name an endpoint could ask our own servers.
+WEBHOOK_LOOPBACK = env.flag("WEBHOOK_LOOPBACK", default=DEVELOPMENT)
+# Where this service is reached from outside: links in letters lead there.
+PUBLIC_URL = env.url(
+    "PUBLIC_URL",
+    schemes=("https", "http"),
+    default="http://127.0.0.1:8000" if DEVELOPMENT else f"https://{next(iter(ALLOWED_HOSTS), 'localhost').lstrip('.')}",
+).rstrip("/")
+# An owner gets one letter of a kind within so many hours.
+NOTICE_HOURS = env.whole("NOTICE_HOURS", 24, least=1, most=24 * 90)
 
 # --- People, security, static files -----------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.backends.OneQueryBackend"]

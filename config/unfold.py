@@ -130,10 +130,21 @@ UNFOLD: dict[str, Any] = {
                     _page("Payments", "payments", "billing.payment"),
                     _page("Invoices", "receipt_long", "billing.invoice"),
                     _page("Webhook inbox", "webhook", "billing.providerevent"),
+                    _page("Dead letters", "unsubscribe", "billing.deadletter", badge="billing.admin.letters.waiting"),
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),
                     _page("Packs", "redeem", "billing.pack"),
                     _page("Plan prices", "link", "billing.planprice"),
+                ],
+            },
+            {
+                "title": "News",
+                "separator": True,
+                "items": [
+                    _page("Webhook endpoints", "send", "billing.webhookendpoint"),
+                    _page("Webhook deliveries", "outbox", "billing.webhookdelivery"),
+                    _page("E-mails", "mail", "billing.notice"),
+                    _page("E-mail addresses", "contact_mail", "billing.noticeaddress"),
                 ],
             },
             {

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from config import second_factor
-from config.health import alive, ready
+from config.health import alive, detailed, ready
 from config.metrics.view import metrics
 from credits.admin import find, reports
 
@@ -19,6 +19,7 @@ urlpatterns = [
     path("metrics", metrics),
     path("health/live", alive),
     path("health/ready", ready),
+    path("api/v1/health/detailed", detailed),
     path("", include("billing.api.urls")),
     path("", include("subscriptions.api.urls")),
     path("", include("credits.api.urls")),

@@ -304,7 +304,21 @@ ALLOTMENTS = Check(
           - CASE WHEN o.first_amount = 0 AND o.next_period > o.first_period THEN 1 ELSE 0 END
     """,
 )
+# Events are kept for a week at the least.
+EVENTS = Check(
+    "events",
+    "since an account's first event of the last week, each of its movements is told by one",
+    """
+    SELECT format('account %s: %s events tell of its movements from %s to %s; its last is %s',
+                  a.external_id, e.told, e.first, e.last, a.sequence)
+    FROM (SELECT account_id, count(*) AS told, min((payload ->> 'sequence')::bigint) AS first,
+                 max((payload ->> 'sequence')::bigint) AS last
+          FROM credits_event WHERE payload ? 'kind' AND recorded_at > now() - interval '7 days' GROUP BY 1) e
+    JOIN credits_account a ON a.id = e.account_id
+    WHERE e.told <> e.last - e.first + 1 OR e.last <> a.sequence
+    """,
+)
 CHECKS = [
     HEADS, SEQUENCES, BALANCES, LOTS, TERMS, COVERED, HOLDS, OWNERS, SUM_ZERO, TRANSFERS, REFUNDS, HASHES, QUOTAS,
-    TOTALS, PRICES, ALLOTMENTS,
+    TOTALS, PRICES, ALLOTMENTS, EVENTS,
 ]  # fmt: skip

@@ -26,26 +26,29 @@ def balance_at(account: UUID, at: datetime) -> Decimal:
 
 def balance_before(account: UUID, *, since: datetime | None, after: int) -> Decimal:
     """Return the balance with which a statement from ``since``, or behind transaction ``after``, begins."""
-    earlier = Transaction.objects.filter(account_id=account)
-    if after:
-        earlier = earlier.filter(sequence__lte=after)
-    elif since is not None:
-        earlier = earlier.filter(recorded_at__lt=since)
-    else:
-        return Decimal(0)
-    last = earlier.order_by("-recorded_at", "-sequence").values_list("balance_after", flat=True).first()
+    number = after or (last_before(account, since) if since is not None else 0)
+    earlier = Transaction.objects.filter(account_id=account, sequence__lte=number)
+    last = earlier.order_by("-sequence").values_list("balance_after", flat=True).first()
     return Decimal(0) if last is None else last
+
+
+def last_before(account: UUID, moment: datetime) -> int:
+    """Return the number of the last transaction before a moment, or 0: times grow as numbers do."""
+    earlier = Transaction.objects.filter(account_id=account, recorded_at__lt=moment)
+    return earlier.order_by("-recorded_at", "-sequence").values_list("sequence", flat=True).first() or 0
 
 
 def statement(
     account: UUID, *, since: datetime | None = None, until: datetime | None = None, after: int = 0
 ) -> QuerySet[Transaction]:
-    """Return an account's transactions from ``since`` (inclusive) to ``until`` (exclusive), oldest first."""
-    rows = Transaction.objects.filter(account_id=account, sequence__gt=after)
-    if since is not None:
-        rows = rows.filter(recorded_at__gte=since)
+    """Return an account's transactions from ``since`` (inclusive) to ``until`` (exclusive), oldest first.
+
+    Moments are turned into numbers first, so that the last slice of a million costs what the first does.
+    """
+    first = last_before(account, since) if since is not None else 0
+    rows = Transaction.objects.filter(account_id=account, sequence__gt=max(after, first))
     if until is not None:
-        rows = rows.filter(recorded_at__lt=until)
+        rows = rows.filter(sequence__lte=last_before(account, until))
     return rows.order_by("sequence")
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 SECRETS = re.compile(
     r"(?<=://)[^/@\s]*(?=@)"
     r"|(?<![a-z])(?:password|passwd|pwd|secret|token|authorization|api[-_ ]?key)['\"]?\s*[:=]\s*(?:bearer\s+)?\S+"
-    r"|\b(?:flr_\w{8}|sk|rk|pk|whsec)_[\w-]+",
+    r"|\b(?:flr_\w{8}|sk|rk|pk|whsec)_[\w+/=-]+",
     re.IGNORECASE,
 )
 

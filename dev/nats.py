@@ -69,7 +69,7 @@ class Nats:
             f'pid_file: "{self._pid_file}"\n'
             f'jetstream {{ store_dir: "{self.folder / "data"}", sync_interval: always }}\n',
         )
-        command = ["sh", "-c", LAUNCH, program, configuration, self._log]
+        command = ["sh", "-c", LAUNCH, str(program), str(configuration), str(self._log)]
         subprocess.run(command, cwd=self.folder, start_new_session=True, check=False)
 
     def _pid(self) -> int | None:

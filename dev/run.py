@@ -147,6 +147,7 @@ def _run(port: int, interrupts: Interrupts) -> None:
     with servers(say, own) as addresses, told(state, *given):
         environment = {**development(), **demo(), **os.environ, **addresses}
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(state / "metrics")
+        environment.setdefault("PUBLIC_URL", f"http://{HOST}:{port}")
         environment |= {**given[0], **given[1]}
         children = Children(state, environment, say)
         try:
@@ -226,6 +227,7 @@ Florin is running.
   API docs   {address}/api/docs/
   API key    {environment["FLORIN_DEMO_API_KEY"]}
              curl -H "Authorization: Bearer {environment["FLORIN_DEMO_API_KEY"]}" {address}/api/v1/accounts{pay}
+  NATS       {environment["NATS_URL"]}
   Logs       {logs}/
   Stop       Ctrl-C
 """

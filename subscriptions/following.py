@@ -27,6 +27,8 @@ class Paid:
     terms: Terms
     starts_at: datetime
     ends_at: datetime
+    # Which of the provider's invoices paid for it.
+    invoice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from django.core.management import call_command, get_commands
 
 from credits.models import Scope
 from credits.services.keys import create_api_key
+from dev.processes import free_port
 from subscriptions.demo import load_plans
+from tests.bus import Server, standing
 from tests.fakes.portkey import FakePortkey
 from tests.processes import environment
 
@@ -22,7 +24,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 SHELL = README.split("KEY=$(make", 1)[1].split("\n", 1)[1].split("```", 1)[0]
-MOVE_CLOCK = f'move_clock() {{ "{sys.executable}" manage.py move_clock "$1"; }}\n'
+MANAGE = f'"{sys.executable}" manage.py'
+COMMANDS = f'move_clock() {{ {MANAGE} move_clock "$1"; }}\npublish() {{ {MANAGE} publish_event "$1" "$2"; }}\n'
 
 
 @pytest.fixture
@@ -33,20 +36,30 @@ def _development(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_development")
-def test_the_tour_prints_what_it_says(paid_server: str, portkey: FakePortkey) -> None:
+def test_the_tour_prints_what_it_says(
+    nats: Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, portkey: FakePortkey
+) -> None:
+    monkeypatch.setenv("NATS_URL", nats.url)
+    server = request.getfixturevalue("paid_server")
+    with standing(["consume_events"], nats.url), standing(["relay_events"], nats.url):
+        take_the_tour(server, portkey)
+
+
+def take_the_tour(paid_server: str, portkey: FakePortkey) -> None:
     portkey.demo = True
     _, key = create_api_key(name="tour", scopes=Scope.values)
     call_command("import_prices", str(ROOT / "docs" / "prices.example.csv"), "--yes", stdout=StringIO())
     load_plans()
     call_command("load_packs", stdout=StringIO())
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 12
     for block in BLOCKS:
         expected = [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
-        script = f"{SHELL}\n{MOVE_CLOCK}" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
+        script = f"{SHELL}\n{COMMANDS}" + "\n".join(line for line in block.splitlines() if not line.startswith("# "))
+
+        around = environment(BASE=paid_server, KEY=key, HOOKS=str(free_port()))
 
         pasted = subprocess.run(
-            ["bash", "-c", script], env=environment(BASE=paid_server, KEY=key), cwd=ROOT, capture_output=True,
-            text=True, check=True,
+            ["bash", "-c", script], env=around, cwd=ROOT, capture_output=True, text=True, check=True
         )  # fmt: skip
 
         printed = [line for line in pasted.stdout.splitlines() if line]

@@ -1,13 +1,17 @@
-"""The admin of money from outside: what is sold, what was paid, and what the provider told."""
+"""The admin of money from outside, and of what others are told: what is sold, what was paid, what was sent."""
 
 from billing.admin import (
     account_section,
     catalogue,
+    deliveries,
     differences,
+    endpoints,
     events,
     find,
     front,
     invoices,
+    letters,
+    notices,
     payments,
     topups,
     verbs,
@@ -16,11 +20,15 @@ from billing.admin import (
 __all__ = [
     "account_section",
     "catalogue",
+    "deliveries",
     "differences",
+    "endpoints",
     "events",
     "find",
     "front",
     "invoices",
+    "letters",
+    "notices",
     "payments",
     "topups",
     "verbs",

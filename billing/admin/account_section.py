@@ -9,9 +9,9 @@ from django.http import HttpRequest
 
 from billing.admin.dashboard import address
 from billing.admin.events import COLOURS as COLOUR_OF_EVENT
-from billing.admin.payments import COLOURS, paid_for
+from billing.admin.payments import badge_of, paid_for
 from billing.models import Customer, EventState, Payment, ProviderEvent
-from billing.services.tiers import PROVIDER
+from billing.services.customers import PROVIDER
 from credits.admin import desk, show
 from credits.amounts import say_money
 from credits.models import Account
@@ -33,6 +33,7 @@ def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     return {
         "customer": customer.provider_id if customer else "",
         "dashboard": dashboard(customer),
+        "away": [("Open in Stripe", "open_in_new", dashboard(customer))] if customer else [],
         "payments": [_payment(row) for row in payments],
         "events": [_event(row) for row in about.order_by("-id")[:MOST_EVENTS]],
     }
@@ -53,15 +54,15 @@ def dashboard(customer: Customer | None) -> str:
 
 def _payment(row: Payment) -> dict[str, Any]:
     gone = row.refunded_minor + row.disputed_minor
-    state = ("Under dispute", "danger") if row.under_dispute else (
-        row.status.replace("_", " ").capitalize(), COLOURS.get(row.status, "warning")
-    )  # fmt: skip
     return {
         "link": show.link_at(Payment, row.pk, row.occurred_at),
-        "state": show.badge(*state),
+        "state": badge_of(row),
         "paid": say_money(row.amount_minor, row.currency),
+        "pk": row.pk,
         "back": say_money(gone, row.currency) if gone else "",
+        "refundable": row.status == "succeeded" and not row.under_dispute and gone < row.amount_minor,
         "what": paid_for(row),
+        "why": row.uncredited,
     }
 
 

@@ -17,8 +17,10 @@ from billing.tasks import reconcile_now
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded
+from credits.admin.logged import actor_of, request_id
 from credits.admin.policies import ReadOnly
 from credits.refusals import Refusal
+from credits.services.staff import Told, record_act
 
 REPAIR = (
     "It is looked up anew at the payment provider, and what is so there applies here, as a webhook would have done. "
@@ -116,8 +118,15 @@ class DifferenceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         except Refusal as refusal:
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(home)
+        told = Told(
+            subject=f"Difference {row.subject}",
+            before={"We": row.ours, "Stripe": row.theirs},
+            after={"Agree": "Yes" if agreed else "No"},
+            request_id=request_id(request),
+        )
+        words = f"Repaired {row}." if agreed else f"Tried to repair {row}."
         with transaction.atomic():
-            self.log_change(request, row, f"Repaired {row}." if agreed else f"Tried to repair {row}.")
+            record_act(actor=actor_of(request), action="repair", what=words, told=told)
         if agreed:
             messages.success(request, "Both agree again.")
         else:

@@ -17,14 +17,16 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from billing.admin.masking import masked
-from billing.admin.verdicts import age, asked, verdict
+from billing.admin.verdicts import age, stale_among, verdict
 from billing.models import EventState, ProviderEvent
 from billing.services import inbox
 from billing.tasks import nudge
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, Days
+from credits.admin.logged import actor_of, request_id
 from credits.admin.policies import ReadOnly
+from credits.services.staff import Told, record_act
 
 COLOURS = {
     EventState.RECEIVED: "info",
@@ -111,12 +113,17 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         """Ask, then let the selected be processed again, one by one, oldest first."""
         events = rows.defer("payload").order_by("id")[:MOST_AT_ONCE]
         if "confirm" not in request.POST:
-            count, stale = asked(events)
-            common = {**self.admin_site.each_context(request), "title": f"Replay {count:,} webhooks", "opts": self.opts}
+            title = f"Replay {len(events):,} webhooks"
+            common = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
             return TemplateResponse(
                 request,
                 "admin/billing/providerevent/replay.html",
-                {**common, "events": events, "stale": stale, "back": reverse("admin:billing_providerevent_changelist")},
+                {
+                    **common,
+                    "events": events,
+                    "stale": stale_among(events),
+                    "back": reverse("admin:billing_providerevent_changelist"),
+                },
             )
         again = sum(self._replay(request, row) for row in events)
         messages.success(request, f"{again:,} of {len(events):,} are processed again in a moment.")
@@ -127,7 +134,13 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         with transaction.atomic():
             again = inbox.replay(row)
             if again:
-                self.log_change(request, row, f"Replayed {row}.")
+                told = Told(
+                    subject=f"Webhook {row.event_id}",
+                    before={"State": row.get_state_display(), "Error": row.error[:200]},
+                    after={"State": EventState.RECEIVED.label},
+                    request_id=request_id(request),
+                )
+                record_act(actor=actor_of(request), action="replay", what=f"Replayed {row}.", told=told)
                 transaction.on_commit(nudge)
         return again
 

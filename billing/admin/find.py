@@ -1,4 +1,4 @@
-"""What the one box finds of payments and of what the provider told."""
+"""What the one box finds of payments, of what the provider told, and of what was sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from billing.models import Checkout, Customer, Dispute, Invoice, Payment, ProviderEvent, Refund
+from billing.models import (
+    Checkout,
+    Customer,
+    Dispute,
+    Invoice,
+    Payment,
+    ProviderEvent,
+    Refund,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from credits.admin import desk, show
 from credits.admin.lists import as_uuid
 from credits.amounts import say_money
@@ -56,8 +66,18 @@ def events(term: str) -> Iterator[desk.Hit]:
         yield desk.Hit("Webhooks", row.event_id, link, f"{row.type}, {row.get_state_display()}")
 
 
+def deliveries(term: str) -> Iterator[desk.Hit]:
+    """Find what was sent to webhook endpoints under an id, and the endpoints of an owner."""
+    for sent in WebhookDelivery.objects.filter(message_id=term).select_related("endpoint").order_by("-id")[:MOST]:
+        note = f"{sent.get_status_display()}, to {sent.endpoint}"
+        yield desk.Hit("Webhook deliveries", str(sent), show.page_of(WebhookDelivery, sent.pk), note, exact=True)
+    for row in WebhookEndpoint.objects.filter(~Q(owner=""), owner=term).order_by("-id")[:MOST]:
+        yield desk.Hit("Webhook endpoints", row.url, show.page_of(WebhookEndpoint, row.pk), row.get_status_display())
+
+
 desk.register(
     desk.Finder("billing.view_payment", customers),
     desk.Finder("billing.view_payment", payments),
     desk.Finder("billing.view_providerevent", events),
+    desk.Finder("billing.view_webhookdelivery", deliveries),
 )

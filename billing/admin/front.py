@@ -8,9 +8,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from billing.models import Difference, EventState, ProviderEvent
+from billing.queries import uncredited_payments
 from credits.admin.desk import Board, Tile, register
 
 MOST = 10_000
+
+
+def payments(request: HttpRequest) -> Iterator[Tile]:
+    """Tell how many payments came in and brought nothing: they are to be given back."""
+    count = uncredited_payments().order_by()[: MOST + 1].count()
+    address = f"{reverse('admin:billing_payment_changelist')}?waits=yes"
+    yield Tile("Payments that brought nothing", f"{count:,}", address, "", alarm=bool(count))
 
 
 def webhooks(request: HttpRequest) -> Iterator[Tile]:
@@ -26,4 +34,5 @@ def webhooks(request: HttpRequest) -> Iterator[Tile]:
     yield Tile("Differences from Stripe", f"{count:,}", found, "", alarm=bool(count))
 
 
+register(Board("Work waiting", "billing.view_payment", payments, place=6))
 register(Board("Work waiting", "billing.view_providerevent", webhooks, place=5))

@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 
 from billing.admin import dashboard
 from billing.models import Invoice, Payment
-from billing.services.tiers import movement_of_invoice
+from billing.services.claims import movements_of_invoice
 from credits.admin import show
 from credits.admin.lists import Bounded, OfAccount
 from credits.admin.policies import ReadOnly
@@ -80,8 +80,9 @@ class InvoiceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Brought")
     def brought(self, row: Invoice) -> SafeString | str:
-        movement = movement_of_invoice(row)
-        return show.EMPTY if movement is None else show.link(Transaction, movement, "the movement")
+        brought = movements_of_invoice(row)
+        links = ((show.link(Transaction, each.pk, show.amount(each.amount, row.account.unit_id)),) for each in brought)
+        return format_html_join("", "<div>{}</div>", links) or show.EMPTY
 
     @admin.display(description="Page")
     def hosted(self, row: Invoice) -> SafeString | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -13,6 +14,7 @@ from unfold.admin import ModelAdmin
 from billing.admin import dashboard
 from billing.admin.refunding import RefundPayment
 from billing.models import Dispute, Payment, Refund
+from billing.queries import uncredited_payments
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, OfAccount
@@ -23,6 +25,17 @@ from credits.models import Account, Transaction
 COLOURS = {"succeeded": "success", "processing": "info", "canceled": "default"}
 
 
+class WaitsFilter(admin.SimpleListFilter):
+    title = "brought nothing"
+    parameter_name = "waits"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [("yes", "To be given back")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
+        return queryset & uncredited_payments() if self.value() == "yes" else queryset
+
+
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every payment, newest first, as the provider told it last."""
@@ -31,12 +44,12 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_display_links = ("when",)
     list_select_related = ("account", "checkout", "invoice")
     list_before_template = "admin/credits/of_account.html"
-    list_filter = (OfAccount, "under_dispute")
+    list_filter = (OfAccount, WaitsFilter, "under_dispute")
     ordering = ("-occurred_at", "-id")
     actions_detail = ("refund",)
     fields = (
-        "owner", "paid", "state", "for_what", "brought", "back", "refund_list", "dispute_list", "taken_back",
-        "at_provider", "charge_reference", "failure", "receipt", "livemode", "when", "updated",
+        "owner", "paid", "state", "for_what", "brought", "uncredited", "back", "refund_list", "dispute_list",
+        "taken_back", "at_provider", "charge_reference", "failure", "receipt", "livemode", "when", "updated",
     )  # fmt: skip
 
     updated = show.moment_of("updated_at", "Last told of")
@@ -73,9 +86,7 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Status")
     def state(self, row: Payment) -> SafeString:
-        if row.under_dispute:
-            return show.badge("Under dispute", "danger")
-        return show.badge(row.status.replace("_", " ").capitalize(), COLOURS.get(row.status, "warning"))
+        return badge_of(row)
 
     @admin.display(description="For")
     def for_what(self, row: Payment) -> str:
@@ -104,6 +115,15 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Disputes")
     def dispute_list(self, row: Payment) -> SafeString | str:
         return _lines(row.disputes.all())
+
+
+def badge_of(row: Payment) -> SafeString:
+    """Return in what state a payment is."""
+    if row.under_dispute:
+        return show.badge("Under dispute", "danger")
+    if row.uncredited:
+        return show.badge("Brought nothing", "danger" if row.refunded_minor < row.amount_minor else "default")
+    return show.badge(row.status.replace("_", " ").capitalize(), COLOURS.get(row.status, "warning"))
 
 
 def paid_for(row: Payment) -> str:

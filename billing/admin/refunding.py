@@ -9,15 +9,17 @@ from django.http import Http404, HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from billing.models import Payment
-from billing.services.payments import to_be_gone
+from billing.services.claims import to_be_gone
 from billing.services.refunds import left_to_refund, refund_payment
 from credits.admin import show
 from credits.admin.acts import Act
 from credits.admin.confirmation import Confirmation, digest
+from credits.admin.logged import request_id
 from credits.admin.previews import Change
 from credits.amounts import places_of, say_money
 from credits.refusals import InvalidField
 from credits.services.locks import read_account
+from credits.services.staff import Told, record_act
 
 
 class RefundForm(forms.Form):
@@ -72,9 +74,9 @@ class RefundPayment(Act):
         after = self.row.refunded_minor + minor
         claimed = to_be_gone(self.row, after)
         more = claimed - self.row.claimed
-        back = (say_money(amount, self.row.currency) for amount in (self.row.refunded_minor, after, minor))
+        before, then, now = (say_money(each, self.row.currency) for each in (self.row.refunded_minor, after, minor))
         return [
-            Change("Given back", *back),
+            Change("Given back", before, then, now),
             Change(
                 "Credits taken back",
                 show.amount(self.row.claimed, unit),
@@ -88,6 +90,7 @@ class RefundPayment(Act):
         self.row.refresh_from_db()
         if self.figures(None) != given.seen:
             return None
+        self.changes = self.told(data)
         order = refund_payment(
             once=given.once(),
             payment=self.row.provider_id,
@@ -110,8 +113,16 @@ class RefundPayment(Act):
         return int(asked)
 
     def record(self, done: Any, data: dict[str, Any]) -> None:
-        """Log it with the payment."""
-        self.admin.log_change(self.request, self.row, f"{self.said(done, data)} {data['reason']}")
+        """Keep who gave it back and why, with what was before and after."""
+        told = Told(
+            account=self.row.account_id,
+            subject=f"Payment {self.row.provider_id}",
+            note=data["reason"],
+            before={change.label: change.before for change in self.changes},
+            after={change.label: change.after for change in self.changes},
+            request_id=request_id(self.request),
+        )
+        record_act(actor=self.actor, action="refund-payment", what=self.said(done, data), told=told)
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"Refunded {say_money(done.amount_minor, self.row.currency)}."

@@ -19,9 +19,11 @@ from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.desk import Board, Tile, register
 from credits.admin.lists import Bounded, OfAccount
+from credits.admin.logged import actor_of, request_id
 from credits.admin.policies import ReadOnly
 from credits.amounts import say_money
 from credits.models import Account
+from credits.services.staff import Told, record_act
 
 SWITCH = (
     "Where it is on, it buys nothing any more; what is under way still comes in. "
@@ -112,7 +114,17 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         on = not row.enabled
         with transaction.atomic():
             topups.switch(row.pk, on=on, reason=f"Switched off by {request.user.get_username()}")
-            self.log_change(request, row, "Switched on." if on else "Switched off.")
+            words = ("Off", "On") if on else ("On", "Off")
+            told = Told(
+                account=row.account_id,
+                note="" if on else row.failure,
+                before={"Auto top-up": words[0]},
+                after={"Auto top-up": words[1]},
+                request_id=request_id(request),
+            )
+            record_act(
+                actor=actor_of(request), action="switch", what=f"Switched auto top-up {words[1].lower()}.", told=told
+            )
         messages.success(request, "It is on again." if on else "It is off.")
         return HttpResponseRedirect(home)
 

@@ -8,7 +8,7 @@ from django import forms
 
 from billing.admin.account_section import customer_row
 from billing.models import Payment
-from billing.refusals import NotOurs, ParentUnknown, PaymentMismatch
+from billing.refusals import NotOurs, ParentUnknown
 from billing.services.resync import resync_account, undecided_pages
 from credits.admin import desk, show
 from credits.admin.confirmation import Confirmation, digest
@@ -42,11 +42,14 @@ class Resync(Verb):
         """Ask outside of transactions, and apply what is told; once for a confirmation."""
         once = given.once()
         once.check(once.find())
+        self.changes = self.told(data)
         try:
             asked: str = resync_account(self.account.pk)
-        except (NotOurs, ParentUnknown, PaymentMismatch) as error:
+        except (NotOurs, ParentUnknown) as error:
             raise InvalidField("stripe", str(error)) from error
-        applied: str = keep(once=once, act=lambda: asked)
+        return keep(once=once, act=lambda: self._logged(asked, data))
+
+    def _logged(self, applied: str, data: dict[str, Any]) -> str:
         self.record(applied, data)
         return applied
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -54,7 +55,10 @@ def _said(span: timedelta) -> str:
     return f"{seconds:.1f} s"
 
 
-def asked(rows: Any) -> tuple[int, int]:
-    """Return how many of these events there are, and how many of them were overtaken."""
-    events = list(rows)
-    return len(events), sum(overtaken_by(row) is not None for row in events)
+def stale_among(events: Iterable[ProviderEvent]) -> int:
+    """Return how many of some events were overtaken, in one query."""
+    later = ProviderEvent.objects.filter(
+        subject=OuterRef("subject"), state=EventState.DONE, created_at__gt=OuterRef("created_at")
+    )
+    some = ProviderEvent.objects.filter(pk__in=[event.pk for event in events]).exclude(subject="")
+    return some.filter(Exists(later)).count()

@@ -49,6 +49,7 @@ PAYMENT: dict[str, Any] = {
     "receipt_url": "https://pay.stripe.com/receipts/123",
     "credits": 500,
     "transaction_id": "019a9f10-5c00-7000-8000-000000000302",
+    "uncredited": None,
     "credits_taken_back": 0,
     "created_at": "2026-10-08T16:30:00Z",
 }

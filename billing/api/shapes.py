@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -42,8 +43,9 @@ def print_checkout(checkout: Checkout) -> dict[str, Any]:
 
 
 def print_payment(payment: Payment) -> dict[str, Any]:
-    """Return a payment, which was fetched with its account, checkout, invoice and movement."""
+    """Return a payment, which was fetched with its account, checkout and invoice, and with what it brought."""
     invoice, checkout = payment.invoice, payment.checkout
+    brought = [each.movement.amount for each in payment.credits.all()]
     return {
         "id": payment.provider_id,
         "account": payment.account.external_id,
@@ -57,8 +59,9 @@ def print_payment(payment: Payment) -> dict[str, Any]:
         "invoice_number": invoice.number if invoice else None,
         "invoice_url": (invoice.hosted_url or None) if invoice else None,
         "receipt_url": payment.receipt_url or None,
-        "credits": number(payment.movement.amount) if payment.movement else None,
+        "credits": number(sum(brought, Decimal(0))) if brought else None,
         "transaction_id": payment.movement_id,
+        "uncredited": payment.uncredited or None,
         "credits_taken_back": number(payment.claimed),
         "created_at": payment.occurred_at,
     }
@@ -174,5 +177,8 @@ class PaymentOut(serializers.Serializer[Any]):
     receipt_url = serializers.CharField(allow_null=True)
     credits = AmountOut(allow_null=True, help_text="What it brought.")
     transaction_id = serializers.UUIDField(allow_null=True)
+    uncredited = serializers.CharField(
+        allow_null=True, help_text="Why it brought nothing, though it came in. Staff gives it back."
+    )
     credits_taken_back = AmountOut()
     created_at = serializers.DateTimeField()

@@ -143,7 +143,7 @@ class PaymentViewSet(ApiViewSet):
     """What was paid, and what of it went back."""
 
     scopes = {"refunds": Scope.BILLING_WRITE}
-    queryset = Payment.objects.select_related("account", "checkout", "invoice", "movement")
+    queryset = Payment.objects.select_related("account", "checkout", "invoice").prefetch_related("credits__movement")
     serializer_class = PaymentOut
     filterset_class = PaymentFilter
     pagination_class = PaymentPages

@@ -50,12 +50,15 @@ class Checkout(models.Model):
     request_key = models.CharField(
         max_length=400, blank=True, help_text="The Idempotency-Key that it was asked with, and whose."
     )
+    request_fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of that request: the key stands for no other."
+    )
     actor_name = models.CharField(max_length=150, blank=True, help_text="Who asked for it.")
     automatic = models.BooleanField(
         default=False, help_text="Whether a saved card is charged, and nobody visits a page."
     )
     card_reference = models.CharField(max_length=255, blank=True, help_text="The saved card that is charged, pm_123.")
-    failure = models.CharField(max_length=255, blank=True, help_text="Why the card was not charged.")
+    failure = models.CharField(max_length=255, blank=True, help_text="Why nobody could pay.")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

@@ -58,7 +58,7 @@ class Invoice(Record):
 
 
 class Payment(Record):
-    """Money that came in, or was to. ``movement`` is what it brought; ``claimed`` how much of that is taken back."""
+    """Money that came in, or was to. ``movement`` is what it brought first, ``claimed`` what of all is to be gone."""
 
     account = models.ForeignKey("credits.Account", on_delete=models.PROTECT, related_name="payments", db_index=False)
     checkout = models.ForeignKey(Checkout, null=True, on_delete=models.PROTECT, related_name="payments")
@@ -71,6 +71,9 @@ class Payment(Record):
     receipt_url = models.TextField(blank=True, help_text="Where the customer sees it.")
     movement = models.ForeignKey(
         "credits.Transaction", null=True, on_delete=models.PROTECT, related_name="+", help_text="What it brought."
+    )
+    uncredited = models.CharField(
+        max_length=255, blank=True, help_text="Why it brought nothing, though it came in. Then it is to be given back."
     )
     claimed = AmountField(default=0, help_text="How many of its credits are to be gone, for refunds and disputes.")
 
@@ -85,12 +88,36 @@ class Payment(Record):
         indexes = [
             models.Index(name="payment_of_account", fields=["account", "-occurred_at"]),
             models.Index(name="payment_charge", fields=["charge_reference"], condition=~Q(charge_reference="")),
+            models.Index(name="payment_uncredited", fields=["-occurred_at"], condition=~Q(uncredited="")),
         ]
         triggers = [
             guards.KEEP,
             guards.NO_TRUNCATE,
             pgtrigger.ReadOnly(name="identity", fields=["provider_id", "account", "livemode", "currency"]),
         ]
+
+
+class PaymentCredit(models.Model):
+    """Credits that a payment brought: a movement, and how much of it is to be gone for refunds and disputes.
+
+    A pack's payment brings one, that of a plan one for each of its months as they come, or for a change of plan.
+    """
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="credits")
+    movement = models.OneToOneField("credits.Transaction", on_delete=models.PROTECT, related_name="+")
+    claimed = AmountField(default=0, help_text="How much of it is to be gone.")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(name="payment_credit_claimed", condition=Q(claimed__gte=0))]
+        triggers = [
+            guards.KEEP,
+            guards.NO_TRUNCATE,
+            pgtrigger.ReadOnly(name="brought", fields=["payment", "movement"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.movement_id} of {self.payment_id}"
 
 
 class Refund(Record):

@@ -30,6 +30,9 @@ class RefundOrder(models.Model):
     request_key = models.CharField(
         max_length=400, blank=True, help_text="The Idempotency-Key that it was asked with, and whose."
     )
+    request_fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of that request: the key stands for no other."
+    )
     actor_kind = models.CharField(max_length=6, blank=True)
     actor_id = models.CharField(max_length=64, blank=True)
     actor_name = models.CharField(max_length=150, blank=True, help_text="Who asked for it.")

@@ -92,7 +92,9 @@ class Bus:
                     self._url,
                     connect_timeout=int(SECONDS),
                     allow_reconnect=False,
-                    max_reconnect_attempts=0,
+                    # 0 would be for ever.
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
                     error_cb=_ignore,
                     name="florin",
                 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -15,6 +18,7 @@ from billing.providers import stripe
 from billing.providers.stripe_objects import CheckoutSession
 from billing.services.customers import customer_of
 from credits import refusals as ledger
+from credits.amounts import say_money
 from credits.models import Account, AccountStatus
 from credits.plan import Actor, Owner
 from credits.services.once import Once, keep
@@ -24,6 +28,8 @@ from subscriptions.queries import current_subscription
 from subscriptions.refusals import AlreadySubscribed
 from subscriptions.rules import check_trial
 from subscriptions.services.rows import check_unit, had_trial, terms_of
+
+log = logging.getLogger(__name__)
 
 OVER = {"complete": CheckoutStatus.PENDING, "expired": CheckoutStatus.EXPIRED}
 
@@ -39,7 +45,7 @@ class Return:
 def buy_pack(*, once: Once | None, owner: str, pack: str, back: Return, actor: Actor) -> Checkout:
     """Open a page on which an owner pays for a pack, for the account in its unit. No credit moves before it is paid.
 
-    Raises UnknownAccount, AccountClosed, UnknownPack, PackNotOffered, InvalidField, StripeFailure.
+    Raises UnknownAccount, AccountClosed, UnknownPack, PackNotOffered, PriceDiffers, InvalidField, StripeFailure.
     """
     if once is not None:
         once.check(once.find())
@@ -54,7 +60,8 @@ def buy_pack(*, once: Once | None, owner: str, pack: str, back: Return, actor: A
         currency=row.currency, expires_after_days=row.expires_after_days,
     )  # fmt: skip
     if not checkout.url:
-        _opened(checkout, _pack_page(checkout, account, row, back))
+        _refuse_over(checkout)
+        _opened(checkout, _pack_page(checkout, account, row, back), total=checkout.amount_minor)
     return keep(once=once, act=lambda: checkout)
 
 
@@ -63,7 +70,8 @@ def buy_plan(
 ) -> Checkout:
     """Open a page on which an account pays for a plan. It is subscribed once that is done; earlier pages are closed.
 
-    Raises UnknownAccount, AccountClosed, AlreadySubscribed, TrialNotOffered, TrialUsed, PlanHasNoPrice, InvalidField,
+    Asked for at once by several, one page is left to pay on: the last one's. Raises UnknownAccount, AccountClosed,
+    AlreadySubscribed, CheckoutReplaced, TrialNotOffered, TrialUsed, PlanHasNoPrice, PriceDiffers, InvalidField,
     StripeFailure.
     """
     if once is not None:
@@ -81,8 +89,10 @@ def buy_plan(
         amount_minor=version.price_minor, currency=version.currency,
     )  # fmt: skip
     if not checkout.url:
+        _refuse_over(checkout)
         _close_earlier(checkout)
-        _opened(checkout, _plan_page(checkout, account, price, back, trial_days=version.trial_days if trial else 0))
+        made = _plan_page(checkout, account, price, back, trial_days=version.trial_days if trial else 0)
+        _opened(checkout, made, total=0 if trial else checkout.amount_minor)
     return keep(once=once, act=lambda: checkout)
 
 
@@ -127,33 +137,64 @@ def _check_free(account: Account) -> None:
 
 def _close_earlier(checkout: Checkout) -> None:
     """Close the pages for plans that the account has open besides: were two paid, it would pay twice each month."""
-    client = stripe.client()
     earlier = Checkout.objects.filter(
-        account_id=checkout.account_id, kind=CheckoutKind.PLAN, status=CheckoutStatus.OPEN, livemode=client.livemode
-    )
-    for page in earlier.exclude(pk=checkout.pk).exclude(provider_id=""):
-        try:
-            told = client.expire_checkout(page.provider_id)
-        except refusals.StripeRefused:
-            # It is over already, or somebody has just paid on it.
-            told = client.checkout_session(page.provider_id)
+        account_id=checkout.account_id, kind=CheckoutKind.PLAN, status=CheckoutStatus.OPEN, livemode=checkout.livemode,
+        created_at__lt=checkout.created_at,
+    )  # fmt: skip
+    for page in earlier.exclude(provider_id=""):
+        told = _close(page.provider_id)
+        if told.status == "complete":
+            # It stays as it is: until its own event brings the plan, it keeps others from being opened.
+            raise AlreadySubscribed("The account has just paid for a plan: it begins in a moment.")
         with transaction.atomic():
             update_checkout(told)
-        if told.status == "complete":
-            raise AlreadySubscribed("The account has just paid for a plan: it begins in a moment.")
+
+
+def _close(page: str) -> CheckoutSession:
+    """Let nobody pay on a page any more. Returns what became of it: somebody may just have paid."""
+    client = stripe.client()
+    try:
+        return client.expire_checkout(page)
+    except refusals.StripeRefused:
+        return client.checkout_session(page)
+
+
+def _refuse_over(checkout: Checkout) -> None:
+    """Refuse a checkout that nobody can pay any more. Its key stays with it: the next request needs another."""
+    if checkout.status == CheckoutStatus.EXPIRED and checkout.failure:
+        raise refusals.PriceDiffers(checkout.failure)
+    if checkout.status == CheckoutStatus.EXPIRED:
+        raise refusals.CheckoutReplaced("Another page for a plan was opened meanwhile: pay on that one.")
 
 
 @transaction.atomic
 def _row(once: Once | None, account: Account, actor: Actor, **terms: Any) -> Checkout:
-    """Return the checkout of a request: the one it made before it was cut off, or a new one."""
-    now = timezone.now()
+    """Return the checkout of a request: the one it made before it was cut off, or a new one.
+
+    Raises IdempotencyKeyReused where another request made that of its key.
+    Where it is for a plan, those that have no page yet come to nothing: theirs is closed as soon as it is there.
+    """
+    plan = terms["kind"] == CheckoutKind.PLAN
+    now, others = timezone.now(), Checkout.objects.filter(account=account, kind=CheckoutKind.PLAN)
+    if plan:
+        # One at a time for an account, each later than those before it: so it is known whose page is left.
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        last = others.aggregate(Max("created_at"))["created_at__max"]
+        now = max(now, last + timedelta(microseconds=1)) if last else now
     key = f"{once.owner}:{once.key}" if once is not None else ""
     made = Checkout(
-        id=uuid7(), account=account, livemode=stripe.client().livemode, request_key=key, actor_name=actor.name,
+        id=uuid7(), account=account, livemode=stripe.client().livemode, request_key=key,
+        request_fingerprint=once.fingerprint if once is not None else "", actor_name=actor.name,
         created_at=now, updated_at=now, **terms,
     )  # fmt: skip
     Checkout.objects.bulk_create([made], ignore_conflicts=True)
-    return Checkout.objects.get(request_key=key) if key else Checkout.objects.get(pk=made.pk)
+    row = Checkout.objects.get(request_key=key) if key else Checkout.objects.get(pk=made.pk)
+    if once is not None:
+        once.check_same(row.request_fingerprint)
+    if plan and row.pk == made.pk:
+        unopened = others.filter(status=CheckoutStatus.OPEN, provider_id="", livemode=row.livemode)
+        unopened.exclude(pk=row.pk).update(status=CheckoutStatus.EXPIRED, updated_at=now)
+    return row
 
 
 def _pack_page(checkout: Checkout, account: Account, pack: Pack, back: Return) -> CheckoutSession:
@@ -184,7 +225,34 @@ def _plan_page(
     )
 
 
-@transaction.atomic
-def _opened(checkout: Checkout, page: CheckoutSession) -> None:
-    checkout.provider_id, checkout.url, checkout.updated_at = page.id, page.url, timezone.now()
-    checkout.save(update_fields=["provider_id", "url", "updated_at"])
+def _opened(checkout: Checkout, page: CheckoutSession, *, total: int) -> None:
+    """Note the page of a checkout, on which ``total`` is due.
+
+    It is closed again, and refused, where it asks for another amount or where another page came meanwhile: raises
+    PriceDiffers, CheckoutReplaced.
+    """
+    with transaction.atomic():
+        row = Checkout.objects.select_for_update(no_key=True).get(pk=checkout.pk)
+        if row.status == CheckoutStatus.OPEN:
+            row.failure = _differs(checkout, page, total)
+            row.status = CheckoutStatus.EXPIRED if row.failure else row.status
+        if row.status != CheckoutStatus.EXPIRED:
+            row.provider_id, row.url = page.id, page.url
+        row.updated_at = timezone.now()
+        row.save(update_fields=["provider_id", "url", "status", "failure", "updated_at"])
+    if row.status == CheckoutStatus.EXPIRED:
+        _close(page.id)
+    checkout.provider_id, checkout.url, checkout.status, checkout.failure = (
+        row.provider_id, row.url, row.status, row.failure
+    )  # fmt: skip
+    _refuse_over(row)
+
+
+def _differs(checkout: Checkout, page: CheckoutSession, total: int) -> str:
+    """Return in words what a page asks for where that is not what is asked for here, else nothing."""
+    theirs, currency = page.amount_total, page.currency.upper()
+    if (theirs, currency) == (total, checkout.currency):
+        return ""
+    log.error("Checkout %s: the provider has another price; compare the catalogues", checkout.pk)
+    there, here = say_money(theirs, currency), say_money(total, checkout.currency)
+    return f"{there} are asked for there, {here} here."

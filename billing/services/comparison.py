@@ -16,7 +16,7 @@ from billing.models.differences import DifferenceKind
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
 from billing.services import tiers
-from billing.services.customers import account_of_customer
+from billing.services.customers import PROVIDER, account_of_customer
 from subscriptions.following import Told
 from subscriptions.models import Status, Subscription
 
@@ -51,7 +51,7 @@ def compare_one(kind: DifferenceKind, about: str) -> list[Found]:
     """Return the differences of one payment or subscription. Raises StripeFailure."""
     client = stripe.client()
     if kind == DifferenceKind.SUBSCRIPTION:
-        row = Subscription.objects.filter(provider=tiers.PROVIDER, provider_reference=about).first()
+        row = Subscription.objects.filter(provider=PROVIDER, provider_reference=about).first()
         return list(_subscription(client.subscription(about), row))
     if kind == DifferenceKind.EVENT:
         return _event(about)
@@ -149,7 +149,7 @@ def _figures(
         yield Found(kind, subject, about, "amount", f"{row.amount_minor} {row.currency}", f"{amount} {currency}")
     if isinstance(row, Payment) and row.status not in MOVED:
         yield Found(kind, subject, about, "status", row.status, "succeeded")
-    if isinstance(row, Payment) and row.checkout_id and row.movement_id is None:
+    if isinstance(row, Payment) and row.checkout_id and row.movement_id is None and not row.uncredited:
         yield Found(kind, subject, about, "credits", MISSING, "paid for")
 
 
@@ -199,7 +199,7 @@ class _Ours:
 def _subscriptions(theirs: list[told.Subscription]) -> Iterator[Found]:
     rows = {
         row.provider_reference: row
-        for row in Subscription.objects.filter(provider=tiers.PROVIDER).select_related("plan_version")
+        for row in Subscription.objects.filter(provider=PROVIDER).select_related("plan_version")
     }
     for subscription in theirs:
         if account_of_customer(subscription.customer, livemode=subscription.livemode) is not None:

@@ -16,6 +16,9 @@ from credits import refusals as ledger
 from credits.models import Account
 from credits.plan import Owner
 
+# What subscriptions call the payment provider.
+PROVIDER = "stripe"
+
 
 def customer_of(account: Account) -> Customer:
     """Return an account's customer, made at the provider where there is none yet.

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from billing.models import DeadLetter, LetterState
@@ -66,7 +67,8 @@ def keep_letters(letters: Iterable[Letter]) -> None:
 
 def kept(subject: str, ids: Collection[str]) -> set[str]:
     """Return those of the messages that are dead letters."""
-    rows = DeadLetter.objects.filter(subject=subject, message_id__in=list(ids))
+    wanted = RawSQL("SELECT unnest(%s::text[])", [list(ids)])
+    rows = DeadLetter.objects.filter(subject=subject, message_id__in=wanted)
     return set(rows.values_list("message_id", flat=True))
 
 

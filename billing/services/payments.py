@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
 
-from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from billing import refusals
@@ -19,16 +17,12 @@ from billing.models import Checkout, CheckoutStatus, Dispute, Payment, Refund
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
 from billing.services.checkouts import set_status
+from billing.services.claims import claim
 from billing.services.customers import account_of_customer
-from credits import refusals as ledger
-from credits import units
-from credits.amounts import say_money
-from credits.models import Grant, GrantCategory, Transaction
+from credits.models import GrantCategory
 from credits.plan import SYSTEM, LotTerms, Memo
 from credits.services import clock
-from credits.services.clawback import take_back
 from credits.services.movements import add_credits
-from credits.services.runs import Done
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +73,7 @@ def record_payment(facts: Facts) -> Payment:
     """Keep what is so of a payment, credit what it paid for, and claw back what of it is gone.
 
     Called in a transaction. Raises ParentUnknown where its invoice is not here yet, NotOurs where nobody here asked for
-    it, PaymentMismatch, and what the ledger raises.
+    it, and what the ledger raises. What came in and cannot be credited is kept with the reason, to be given back.
     """
     intent = facts.intent
     payment = Payment.objects.select_for_update(no_key=True).filter(provider_id=intent.id).first()
@@ -91,9 +85,8 @@ def record_payment(facts: Facts) -> Payment:
         if intent.status == "succeeded" and payment.movement is None:
             _credit(payment, payment.checkout, intent)
     _keep_records(payment, facts)
-    _claw_back(payment, facts)
-    payment.updated_at = timezone.now()
     payment.save()
+    claim(payment)
     return payment
 
 
@@ -135,10 +128,10 @@ def _note_on(checkout: Checkout, intent: told.PaymentIntent) -> None:
 def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) -> None:
     """Bring in what was paid for, on the terms of the checkout. The payment's reference credits once for ever."""
     if (intent.amount_received, intent.currency.upper()) != (checkout.amount_minor, checkout.currency):
-        raise refusals.PaymentMismatch(
-            f"{intent.amount_received} {intent.currency.upper()} were paid, {checkout.amount_minor}"
-            f" {checkout.currency} asked for: compare the pack's price with the provider's."
-        )
+        paid = say_money(intent.amount_received, intent.currency.upper())
+        asked = say_money(checkout.amount_minor, checkout.currency)
+        refuse_credits(payment, f"{paid} were paid, {asked} were asked for.")
+        return
     days = checkout.expires_after_days
     movement = add_credits(
         account=checkout.account_id,
@@ -157,7 +150,14 @@ def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) ->
             paid_minor=intent.amount_received,
         ),
     )
-    payment.movement_id = movement.id
+    payment.movement_id, payment.uncredited = movement.id, ""
+
+
+def refuse_credits(payment: Payment, why: str) -> None:
+    """Note on a payment why it brings nothing though it came in. It waits for staff to give it back."""
+    if payment.uncredited != why:
+        log.error("Payment %s came in and brings nothing: %s", payment.provider_id, why)
+    payment.uncredited = why[:255]
 
 
 def _keep_records(payment: Payment, facts: Facts) -> None:
@@ -185,64 +185,3 @@ def _record(each: told.Refund | told.Dispute, now: datetime) -> dict[str, object
         "occurred_at": each.created,
         "updated_at": now,
     }
-
-
-def _claw_back(payment: Payment, facts: Facts) -> None:
-    """Let of what a payment brought be gone what of the money is gone; the rest is frozen while that is undecided."""
-    if payment.movement_id is None:
-        return
-    payment.claimed = to_be_gone(payment, facts.refunded + facts.lost)
-    try:
-        take_back(
-            bought=payment.movement_id,
-            total=payment.claimed,
-            frozen=facts.under_dispute,
-            memo=Memo(SYSTEM, description=_why(facts), metadata={"payment": payment.provider_id}),
-        )
-    except ledger.AccountClosed:
-        log.exception("Payment %s went back, but its account is closed: nothing is taken back", payment.provider_id)
-
-
-def freeze_again() -> Done:
-    """Freeze what came back to disputed lots since they were: a use of them was refunded. Returns how many were."""
-    payments = Payment.objects.filter(under_dispute=True, movement__isnull=False)
-    lots = Grant.objects.filter(
-        account=OuterRef("account"), opening_sequence=OuterRef("movement__sequence"), remaining__gt=F("held")
-    )
-    done = 0
-    for payment in payments.filter(Exists(lots)):
-        take_back(
-            bought=payment.movement_id,
-            total=payment.claimed,
-            frozen=True,
-            memo=Memo(SYSTEM, description="Came back under dispute", metadata={"payment": payment.provider_id}),
-        )
-        done += 1
-    return Done(done)
-
-
-def to_be_gone(payment: Payment, minor: int) -> Decimal:
-    """Return how many of a payment's credits are to be gone where so much of the money is.
-
-    In proportion, rounded down to the unit's step; none of a payment that brought none.
-    """
-    if payment.movement_id is None:
-        return Decimal(0)
-    brought, unit = Transaction.objects.values_list("amount", "account__unit_id").get(pk=payment.movement_id)
-    if minor >= payment.amount_minor:
-        return brought
-    step = Decimal(1).scaleb(-units.decimal_places(unit))
-    return (brought * minor / payment.amount_minor / step).to_integral_value(ROUND_FLOOR) * step
-
-
-def _why(facts: Facts) -> str:
-    """Return in words why credits are taken back, given back or frozen."""
-    paid = say_money(facts.intent.amount, facts.intent.currency)
-    parts = []
-    if facts.refunded:
-        parts.append(f"{say_money(facts.refunded, facts.intent.currency)} of {paid} refunded")
-    if facts.lost:
-        parts.append(f"{say_money(facts.lost, facts.intent.currency)} of {paid} lost in a dispute")
-    if facts.under_dispute:
-        parts.append(f"payment of {paid} under dispute")
-    return ", ".join(parts) or f"Payment of {paid} stands again"

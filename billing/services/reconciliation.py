@@ -99,7 +99,7 @@ def repair(row: Difference, *, by: str, now: datetime | None = None) -> bool:
     try:
         _apply(row)
         left = comparison.compare_one(DifferenceKind(row.kind), row.about)
-    except (Refusal, refusals.NotOurs, refusals.ParentUnknown, refusals.PaymentMismatch, DataError) as obstacle:
+    except (Refusal, refusals.NotOurs, refusals.ParentUnknown, DataError) as obstacle:
         row.failure = said(obstacle)
         row.save(update_fields=["failure"])
         return False

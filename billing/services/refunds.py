@@ -107,22 +107,33 @@ def finish_refunds(*, now: datetime | None = None) -> Done:
 
 @transaction.atomic
 def _ordered(once: Once | None, payment: str, amount_minor: int | None, reason: str, actor: Actor) -> RefundOrder:
-    """Return the order of a request: the one it made before it was cut off, or a new one."""
+    """Return the order of a request: the one it made before it was cut off, or a new one.
+
+    Raises IdempotencyKeyReused where another request made that of its key.
+    """
     key = f"{once.owner}:{once.key}" if once is not None else ""
     row = Payment.objects.select_for_update(no_key=True).filter(provider_id=payment).first()
     if row is None:
         raise refusals.UnknownPayment("There is no such payment.")
     known = RefundOrder.objects.filter(request_key=key).select_related("payment").first() if key else None
-    if known is not None:
+    if once is not None and known is not None:
+        once.check_same(known.request_fingerprint)
         return known
     left = left_to_refund(row)
     if amount_minor is not None and not 0 < amount_minor <= left:
         raise InvalidField("amount_minor", f"Between 1 and {left} can be given back.")
     now = timezone.now()
-    return RefundOrder.objects.create(
+    made = RefundOrder(
         id=uuid7(), payment=row, amount_minor=amount_minor or left, reason=reason, request_key=key,
+        request_fingerprint=once.fingerprint if once is not None else "",
         actor_kind=actor.kind, actor_id=actor.id, actor_name=actor.name, created_at=now, updated_at=now,
     )  # fmt: skip
+    # Under the same key another payment may just have been named, whose lock is not ours.
+    RefundOrder.objects.bulk_create([made], ignore_conflicts=True)
+    order = RefundOrder.objects.select_related("payment").get(**({"request_key": key} if key else {"pk": made.pk}))
+    if once is not None:
+        once.check_same(order.request_fingerprint)
+    return order
 
 
 def _end(order: UUID, status: RefundStatus, **what: str) -> None:

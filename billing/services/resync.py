@@ -11,6 +11,7 @@ from billing import refusals
 from billing.models import Checkout, CheckoutStatus, Customer, Payment
 from billing.providers import stripe
 from billing.services import checkouts, customers, payments, tiers
+from billing.services.customers import PROVIDER
 from subscriptions.models import Subscription
 
 MOST_PAYMENTS = 10
@@ -23,7 +24,7 @@ def resync_account(account: UUID) -> str:
     """Ask the provider about a customer, its subscriptions and latest payments, and apply what it says.
 
     Told like webhooks, so that what applies already changes nothing. Called outside of transactions. Returns in words
-    what was asked about. Raises NotOurs where the provider does not know the account; PaymentMismatch, StripeFailure.
+    what was asked about. Raises NotOurs where the provider does not know the account, StripeFailure.
     """
     known = Customer.objects.filter(account=account, deleted=False).exclude(provider_id="")
     customer = known.order_by("-livemode").first()
@@ -32,7 +33,7 @@ def resync_account(account: UUID) -> str:
     client = stripe.client()
     told = client.customer(customer.provider_id)
     there = {each.id for each in client.subscriptions_of(customer.provider_id)}
-    ours = Subscription.objects.filter(account=account, provider=tiers.PROVIDER).exclude(provider_reference="")
+    ours = Subscription.objects.filter(account=account, provider=PROVIDER).exclude(provider_reference="")
     there |= set(ours.order_by("-id").values_list("provider_reference", flat=True)[:5])
     pages = undecided_pages(account).filter(livemode=client.livemode).order_by("-created_at")
     sessions = [client.checkout_session(each) for each in pages.values_list("provider_id", flat=True)[:MOST_PAGES]]

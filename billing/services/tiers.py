@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -13,18 +12,16 @@ from billing.models import Checkout, CheckoutStatus, Invoice, Payment, PlanPrice
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
 from billing.services.checkouts import set_status
-from billing.services.customers import account_of_customer
+from billing.services.claims import note_brought
+from billing.services.customers import PROVIDER, account_of_customer
 from billing.services.inbox import wake
-from credits.models import Allotment, Transaction
 from credits.plan import SYSTEM
 from subscriptions.following import Paid, Told
 from subscriptions.models import PlanVersion, Status, Subscription
-from subscriptions.periods import number_at
 from subscriptions.services.following import follow_provider
 from subscriptions.services.rows import terms_of
 from subscriptions.services.writing import Cause
 
-PROVIDER = "stripe"
 BY_PROVIDER = Cause(SYSTEM, "As the payment provider says")
 # What the provider's states mean here. One that is incomplete has not begun: its first payment is under way.
 STATUSES = {
@@ -78,23 +75,6 @@ def record_subscription(facts: Facts) -> Subscription | None:
     return row
 
 
-def movement_of_invoice(invoice: Invoice) -> UUID | None:
-    """Return the movement that brought the credits of an invoice's period, if it has come."""
-    row = Subscription.objects.filter(provider=PROVIDER, provider_reference=invoice.subscription_reference).first()
-    if row is None or invoice.period_starts_at is None:
-        return None
-    orders = Allotment.objects.filter(account_id=row.account_id, source=f"subscription:{row.pk}").order_by("-id")
-    for order in orders:
-        number = number_at(order.anchor, invoice.period_starts_at, ZoneInfo(order.time_zone))
-        brought = Transaction.objects.filter(
-            account_id=row.account_id, reference_type="allotment", reference_id=f"{order.pk}:{number}"
-        )
-        found: UUID | None = brought.values_list("pk", flat=True).first()
-        if found is not None:
-            return found
-    return None
-
-
 def _account_of(subscription: told.Subscription) -> UUID:
     """Return whose subscription it is: its customer's. Raises NotOurs."""
     account = account_of_customer(subscription.customer, livemode=subscription.livemode)
@@ -140,7 +120,7 @@ def _history(facts: Facts) -> tuple[Paid, ...]:
             continue
         terms = terms_of(version_of_price(line.price))
         at = line.period_start if line.proration else max(invoice.paid_at or invoice.created, line.period_start)
-        found.append(Paid(at, terms, line.period_start, line.period_end))
+        found.append(Paid(at, terms, line.period_start, line.period_end, invoice.id))
     return tuple(found)
 
 
@@ -168,24 +148,19 @@ def _keep_invoice(account: UUID, invoice: told.Invoice) -> None:
         "price_reference": line.price if line else "",
         "hosted_url": invoice.hosted_invoice_url,
     }
-    Invoice.objects.update_or_create(
-        provider_id=invoice.id,
-        defaults=facts,
-        create_defaults={
-            **facts,
-            "account_id": account,
-            "livemode": invoice.livemode,
-            "currency": invoice.currency.upper(),
-            "subscription_reference": invoice.subscription,
-        },
-    )
+    row = Invoice(
+        provider_id=invoice.id, account_id=account, livemode=invoice.livemode, currency=invoice.currency.upper(),
+        subscription_reference=invoice.subscription, **facts,
+    )  # fmt: skip
+    # Without a lock first: payments refer to it, and one that has the account may be waiting to.
+    Invoice.objects.bulk_create([row], update_conflicts=True, unique_fields=["provider_id"], update_fields=list(facts))
 
 
 def _keep_payments(account: UUID, invoice: told.Invoice) -> None:
     """Note the payments of an invoice; what became of each is told under its own name, which may have been waiting."""
     row = Invoice.objects.get(provider_id=invoice.id)
     for intent in invoice.payment_intents:
-        _, new = Payment.objects.get_or_create(
+        payment, new = Payment.objects.get_or_create(
             provider_id=intent,
             defaults={
                 "account_id": account,
@@ -196,10 +171,11 @@ def _keep_payments(account: UUID, invoice: told.Invoice) -> None:
                 "livemode": invoice.livemode,
                 "occurred_at": invoice.paid_at or invoice.created,
                 "updated_at": timezone.now(),
-                "movement_id": movement_of_invoice(row),
             },
         )
         if new:
+            note_brought(payment)
+            payment.save(update_fields=["movement"])
             wake(intent)
 
 

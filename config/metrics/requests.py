@@ -35,6 +35,8 @@ SECONDS = Histogram(
     registry=REGISTRY,
 )
 PLUGIN_CHECKS = Counter("credits_plugin_status_checks", "Plugins asked for.", ["status"], registry=REGISTRY)
+for _status in ("enabled", "disabled"):
+    PLUGIN_CHECKS.labels(_status)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Asked every few seconds by machines, and never of interest to people.
 QUIET = ("/health", "/api/v1/health", "/metrics", "/static/")

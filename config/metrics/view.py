@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from config.metrics import books, requests, work
+from config.metrics import books, requests, sent, work
 from config.metrics.families import gauge
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ Section = Callable[[], Iterator[Metric]]
 SECTIONS: dict[str, Section] = {
     "books": books.collect,
     "inbox": work.inbox,
+    "sent": sent.collect,
+    "events": work.events,
     "queue": work.queue,
     "jobs": work.jobs,
     "database": work.database,

@@ -12,7 +12,8 @@ from prometheus_client.core import Metric
 
 from config.celery import SENT_AT
 from config.clock import JOBS
-from config.metrics.families import gauge, rows
+from config.metrics.families import counter, gauge, rows
+from credits.models import EventType
 
 QUEUE = "celery"
 
@@ -21,6 +22,15 @@ INBOX = """
     WHERE next_try_at IS NOT NULL OR state = 'failed' GROUP BY 1
 """
 OPEN_STATES = ("received", "processing", "parked", "failed")
+PUBLISHED = "SELECT type, events FROM billing_publishedtotal"
+# An event may be waited for by several lanes: the one that is furthest behind counts.
+UNPUBLISHED = """
+    SELECT count(*), coalesce(greatest(extract(epoch FROM now() - min(recorded_at)), 0), 0)
+    FROM (SELECT recorded_at FROM credits_event
+          WHERE id > coalesce((SELECT min(position) FROM billing_relaylane), 0) ORDER BY id LIMIT %s) waiting
+"""
+MOST_UNPUBLISHED = 100_000
+LETTERS = "SELECT count(*) FROM billing_deadletter WHERE state = 'open'"
 RUNS = """
     SELECT job, extract(epoch FROM now() - last.finished_at), last.error <> '', last.done FROM unnest(%s::text[]) AS job
     CROSS JOIN LATERAL (SELECT finished_at, error, done FROM credits_taskrun r WHERE r.job = job.job
@@ -40,6 +50,18 @@ def inbox() -> Iterator[Metric]:
     ages = {labels: age for labels, (_, age) in states.items()}
     yield gauge("florin_webhook_events", "Webhooks that are not done.", counts, ["state"])
     yield gauge("florin_webhook_oldest_seconds", "Age of the oldest of them.", ages, ["state"])
+
+
+def events() -> Iterator[Metric]:
+    """Tell what was published, what waits for it, and what was told to us and could not be applied."""
+    published = dict.fromkeys(((name,) for name in EventType.values), 0)
+    published |= {(name,): count for name, count in rows(PUBLISHED)}
+    yield counter("credits_events_published", "Events that NATS acknowledged.", published, ["event_type"])
+    yield gauge("florin_dead_letters", "Messages from NATS that wait for staff.", rows(LETTERS)[0][0])
+    # Without NATS nothing waits for it.
+    waiting, age = rows(UNPUBLISHED, [MOST_UNPUBLISHED])[0] if settings.NATS_URL else (0, 0.0)
+    yield gauge("florin_outbox_events", f"Events to be published, up to {MOST_UNPUBLISHED:,}.", waiting)
+    yield gauge("florin_outbox_oldest_seconds", "Age of the oldest of them.", age)
 
 
 def queue() -> Iterator[Metric]:

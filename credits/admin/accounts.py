@@ -98,8 +98,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Balance")
     def figure(self, row: Account) -> SafeString:
-        unit = format_html('<span class="f-unit">{}</span>', row.unit_id)
-        return format_html("{} {}", show.figure(row.balance, row.unit_id), unit)
+        return show.in_unit(row.balance, row.unit_id)
 
     @admin.display(description="Available")
     def could_spend(self, row: Account) -> SafeString:
@@ -137,14 +136,14 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         offered = account.status in verbs.OPEN
         may_refund = verbs.Refund.allowed(request)
         page = account_page.context(account, request, may_refund=may_refund)
-        headline, sections = desk.cards(request, account)
+        cards = desk.cards(request, account)
         return TemplateResponse(
             request,
             "admin/credits/account/page.html",
             {
                 **self.admin_site.each_context(request),
                 **page,
-                "figures": [*page["figures"], *headline],
+                "figures": [*page["figures"], *cards.headline],
                 "title": f"{account.external_id} ({account.unit_id})",
                 "opts": self.opts,
                 "account": account,
@@ -153,8 +152,8 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
                 "may_set_quota": offered and quota_verbs.SetQuota.allowed(request),
                 "may_override_quota": offered and quota_verbs.OverrideQuota.allowed(request),
                 "may_reset_quota": offered and quota_verbs.ResetQuota.allowed(request),
-                "actions_detail": [*buttons, *desk.menus(request, account)],
-                "sections": sections,
+                "actions_detail": [*buttons, *desk.menus(request, account, cards.away)],
+                "sections": cards.sections,
                 **(extra_context or {}),
             },
         )

@@ -6,7 +6,7 @@ An app that stands above this one registers its own from its admin; nothing here
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Section:
     """A card on the account's page. ``context`` returns what its template prints, by a bounded number of queries.
 
-    Under ``headline`` it may return figures for the head of the page.
+    Under ``headline`` it may return figures for the head of the page, and under ``away`` addresses elsewhere for the
+    menu: a title, an icon and the address.
     """
 
     name: str
@@ -123,20 +124,30 @@ def boards(request: HttpRequest) -> list[dict[str, Any]]:
     return [{"title": title, "tiles": tiles} for title, tiles in rows.items() if tiles]
 
 
-def cards(request: HttpRequest, account: Account) -> tuple[list[Tile], list[tuple[str, SafeString]]]:
-    """Return what the user may see on an account's page: figures for its head, and the cards, each with its name."""
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """What other apps have for an account's page."""
+
+    headline: list[Tile] = field(default_factory=list)
+    sections: list[tuple[str, SafeString]] = field(default_factory=list)
+    away: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def cards(request: HttpRequest, account: Account) -> Cards:
+    """Return what the user may see on an account's page; the cards in their places, each with its name."""
     shown = sorted((each for each in _sections if request.user.has_perm(each.permission)), key=lambda one: one.place)
-    tiles: list[Tile] = []
-    rendered = []
+    found = Cards()
     for each in shown:
         told = each.context(request, account)
-        tiles += told.get("headline", ())
-        rendered.append((each.name, render_to_string(each.template, {"account": account, **told}, request)))
-    return tiles, rendered
+        found.headline.extend(told.get("headline", ()))
+        found.away.extend(told.get("away", ()))
+        card = render_to_string(each.template, {"account": account, **told}, request)
+        found.sections.append((each.name, card))
+    return found
 
 
-def menus(request: HttpRequest, account: Account) -> list[dict[str, Any]]:
-    """Return the registered buttons that the user may press on an account, as unfold's menus."""
+def menus(request: HttpRequest, account: Account, away: Iterable[tuple[str, str, str]] = ()) -> list[dict[str, Any]]:
+    """Return the registered buttons that the user may press, and addresses elsewhere, as unfold's menus."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for button in _buttons:
         verb = button.verb
@@ -144,6 +155,9 @@ def menus(request: HttpRequest, account: Account) -> list[dict[str, Any]]:
             groups.setdefault(button.group, []).append(
                 {"title": verb.title, "icon": button.icon, "path": verb.address(account.pk), "attrs": {}}
             )
+    for title, icon, address in away:
+        attrs = {"target": "_blank", "rel": "noreferrer noopener"}
+        groups.setdefault("More", []).append({"title": title, "icon": icon, "path": address, "attrs": attrs})
     return [
         {"title": group, "icon": GROUP_ICONS.get(group, "more_horiz"), "variant": "default", "items": items}
         for group, items in sorted(groups.items(), key=lambda each: each[0] == "More")

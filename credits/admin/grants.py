@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from credits.admin import show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
+from credits.amounts import say_money
 from credits.models import Account, Grant, Transaction
 from credits.services import clock
 
@@ -68,7 +69,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Came in")
     def came_in(self, row: Grant) -> SafeString:
-        return show.figure(row.amount, row.account.unit_id)
+        return show.in_unit(row.amount, row.account.unit_id)
 
     @admin.display(description="Left")
     def left(self, row: Grant) -> SafeString:
@@ -91,7 +92,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Paid for it")
     def paid(self, row: Grant) -> str:
-        return show.money(row.paid_minor, row.paid_currency) if row.paid_minor else "Nothing"
+        return say_money(row.paid_minor, row.paid_currency) if row.paid_minor else "Nothing"
 
     @admin.display(description="Opened by")
     def opened_by(self, row: Grant) -> SafeString | str:

@@ -26,7 +26,7 @@ Page = tuple[str | None, dict[str, Any]]
 class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every hold there was, newest first."""
 
-    list_display = ("made", "owner", "state", "set_aside", "charged", "still_held", "expires", "said", "who")
+    list_display = ("made", "owner", "state", "set_aside", "still_held", "expires", "said")
     list_display_links = ("made",)
     list_select_related = ("account",)
     list_before_template = "admin/credits/of_account.html"
@@ -69,7 +69,7 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Set aside")
     def set_aside(self, row: Hold) -> SafeString:
-        return show.figure(row.amount, row.account.unit_id)
+        return show.in_unit(row.amount, row.account.unit_id)
 
     @admin.display(description="Captured")
     def charged(self, row: Hold) -> SafeString:
@@ -93,7 +93,8 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What for")
     def said(self, row: Hold) -> SafeString:
-        return format_html('<span class="f-clip">{}</span>', row.description or row.feature or show.EMPTY)
+        words = row.description or row.feature or show.EMPTY
+        return format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
 
     @admin.display(description="By")
     def who(self, row: Hold) -> str:

@@ -78,6 +78,11 @@ def figure(value: Decimal, unit: str, *, signed: bool = False) -> SafeString:
     return format_html('<span class="f-figure{}">{}</span>', mark, amount(value, unit, signed=signed))
 
 
+def in_unit(value: Decimal, unit: str) -> SafeString:
+    """Return an amount as a figure with its unit."""
+    return format_html('{} <span class="f-unit">{}</span>', figure(value, unit), unit)
+
+
 def moment(value: datetime | None) -> str:
     """Return a moment in UTC, to the minute."""
     return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value else EMPTY

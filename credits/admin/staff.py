@@ -20,7 +20,9 @@ from credits.models import Account, StaffAct
 
 MOST_ACTS = 10
 ACTIONS = (
-    ("adjust", "Adjust"), ("grant", "Grant"), ("refund", "Refund"), ("transfer", "Transfer"), ("bulk", "Bulk"),
+    ("adjust", "Adjust"), ("grant", "Grant"), ("refund", "Refund"), ("refund-payment", "Refund a payment"),
+    ("transfer", "Transfer"), ("bulk", "Bulk"), ("replay", "Replay"), ("repair", "Repair"),
+    ("switch", "Switch auto top-up"),
     ("freeze", "Freeze"), ("unfreeze", "Unfreeze"), ("ask-approval", "Ask for approval"), ("approve", "Approve"),
     ("refuse", "Refuse"), ("sign-in", "Sign in"), ("sign-in-failed", "Failed sign-in"), ("sign-out", "Sign out"),
     ("rights", "Change rights"), ("add", "Add"), ("change", "Change"), ("delete", "Delete"),

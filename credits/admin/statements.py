@@ -28,6 +28,10 @@ from credits.services.once import Once
 
 # A page to print, or a letter, tells so many movements; the file tells all.
 MOST_PRINTED = 1000
+COLUMNS = (
+    "recorded_at", "sequence", "kind", "amount", "balance_after", "debt", "feature", "description", "reference_id",
+    "pk",
+)  # fmt: skip
 HEADER = (
     "when", "number", "kind", "amount", "balance_after", "debt", "feature", "description", "reference", "transaction",
 )  # fmt: skip
@@ -124,13 +128,12 @@ def lines(account: Account, data: dict[str, Any]) -> Iterator[str]:
     yield writer.writerow(HEADER)
     since, until = span(data)
     after = 0
-    while rows := list(statement(account.pk, since=since, until=until, after=after)[:2000]):
-        after = rows[-1].sequence
-        for row in rows:
-            yield writer.writerow([
-                row.recorded_at.isoformat(), row.sequence, row.kind, row.amount, row.balance_after, row.debt,
-                safe(row.feature), safe(row.description), safe(row.reference_id), row.pk,
-            ])  # fmt: skip
+    while rows := list(statement(account.pk, since=since, until=until, after=after).values_list(*COLUMNS)[:2000]):
+        after = rows[-1][1]
+        yield "".join(
+            writer.writerow([at.isoformat(), *figures, safe(feature), safe(words), safe(reference), pk])
+            for at, *figures, feature, words, reference, pk in rows
+        )
 
 
 def safe(text: str) -> str:

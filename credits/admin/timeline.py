@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
 from credits.models import Account, Grant, GrantCategory, Price, Transaction, TransactionKind
+from credits.queries import last_before
 from credits.services.history import draws_of
 
 ROWS = 25
@@ -106,15 +107,10 @@ def _midnight(day: Any) -> datetime:
 def _span(account: Account, wanted: dict[str, Any], top: int) -> tuple[int, int]:
     """Return between which numbers to look: days lead to numbers by an index."""
     if wanted.get("until"):
-        top = min(top, _last(account, _midnight(wanted["until"]) + timedelta(days=1)) + 1)
-    since = _last(account, _midnight(wanted["since"])) + 1 if wanted.get("since") else 1
+        top = min(top, last_before(account.pk, _midnight(wanted["until"]) + timedelta(days=1)) + 1)
+    since = last_before(account.pk, _midnight(wanted["since"])) + 1 if wanted.get("since") else 1
     bottom = max(top - LOOKED_AT, since)
     return top, bottom if bottom > since else 0
-
-
-def _last(account: Account, before: datetime) -> int:
-    earlier = Transaction.objects.filter(account=account.pk, recorded_at__lt=before)
-    return earlier.order_by("-recorded_at", "-sequence").values_list("sequence", flat=True).first() or 0
 
 
 def lots_of(rows: list[Transaction], account: Account, *, most: int) -> tuple[list[Grant], dict[UUID, Grant]]:
@@ -133,7 +129,7 @@ def lot_name(lot: Grant) -> str:
 
 def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
     """Return a movement as a sentence."""
-    what = format_html("{} {}", FOR[TransactionKind(row.kind)], _what(row))
+    what: SafeString | str = f"{FOR[TransactionKind(row.kind)]} {_what(row)}".strip()
     if row.price is not None:
         what = format_html("{} at {}", what, show.link(Price, row.price.pk, f"price v{row.price.version}"))
     parts: list[SafeString | str] = [what]
@@ -154,6 +150,9 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
 def _what(row: Transaction) -> str:
     if row.kind == TransactionKind.PLAN:
         return row.description or "the plan"
+    if row.kind == TransactionKind.EXPIRY:
+        # The lot that it is from says it all.
+        return ""
     words = f"({row.description})" if row.description else ""
     if row.usage:
         return f"{show.used(row.usage, row.feature)} {words}".strip()

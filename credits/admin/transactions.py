@@ -50,7 +50,7 @@ class Family(DropdownFilter):  # type: ignore[misc]
 class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every movement there was, newest first. Corrections are made on the account's page, as new movements."""
 
-    list_display = ("recorded", "owner", "kind_badge", "figure", "balance", "said", "who")
+    list_display = ("recorded", "owner", "kind_badge", "figure", "balance", "said")
     list_display_links = ("recorded",)
     list_select_related = ("account",)
     list_before_template = "admin/credits/of_account.html"
@@ -143,7 +143,8 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What for")
     def said(self, row: Transaction) -> SafeString:
-        return format_html('<span class="f-clip">{}</span>', row.description or row.feature or show.EMPTY)
+        words = row.description or row.feature or show.EMPTY
+        return format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
 
     @admin.display(description="By")
     def who(self, row: Transaction) -> str:

@@ -16,6 +16,7 @@ class Scope(models.TextChoices):
     QUOTAS_WRITE = "quotas:write", "Set, override and reset quotas"
     SUBSCRIPTIONS_WRITE = "subscriptions:write", "Subscribe, change plans, cancel and resume"
     BILLING_WRITE = "billing:write", "Open pages to pay on, and the customer portal"
+    WEBHOOKS_WRITE = "webhooks:write", "Make, change and test webhook endpoints, and send again"
     ACCOUNTS_WRITE = "accounts:write", "Open, change, freeze and close accounts"
 
 

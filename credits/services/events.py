@@ -21,6 +21,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from credits import listeners
 from credits.amounts import plain
 from credits.models import Event, EventHorizon
 from credits.plan import Sheet, news
@@ -49,6 +50,7 @@ def write_event(event: News) -> None:
     """Write an event that no movement caused. Part of the transaction it tells of, under the account's lock."""
     with connection.cursor() as cursor:
         cursor.execute(WRITE, [orjson.dumps([_row(event)], default=plain).decode()])
+    listeners.tell()
 
 
 @dataclass(frozen=True, slots=True)

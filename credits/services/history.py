@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from credits.models import Allotment, Allowance, Grant, Hold, HoldStatus, Transaction, TransactionKind
 from credits.models.memo import MemoFields
@@ -101,16 +102,26 @@ def load_expired(bought: Posted, lot: UUID, sheet: Sheet) -> None:
         bought.expired -= amount
 
 
+# More references than this are looked up as an array.
+FEW = 20
+
+
 def load_references(sheets: dict[UUID, Sheet], used: Iterable[tuple[UUID, Memo]]) -> None:
     """Put on the sheets every movement and hold that one of these references caused before."""
     wanted = {(account, memo.reference_type, memo.reference_id) for account, memo in used if memo.reference_id}
     if not wanted:
         return
     ids = {reference_id for _, _, reference_id in wanted}
-    for row in Transaction.objects.filter(account_id__in=sheets, reference_id__in=ids):
+    accounts: Any = sheets
+    named: Any = ids
+    if len(ids) > FEW:
+        # As arrays: thousands of placeholders take longer to write down and to plan than to look up.
+        accounts = RawSQL("SELECT unnest(%s::uuid[])", [list(sheets)])
+        named = RawSQL("SELECT unnest(%s::text[])", [list(ids)])
+    for row in Transaction.objects.filter(account_id__in=accounts, reference_id__in=named):
         sheet = sheets[row.account_id]
         sheet.references[row.reference_type, row.reference_id, family(row.kind)] = movement_of(row, sheet.owner)
-    holds = Hold.objects.filter(account_id__in=sheets, reference_id__in=ids)
+    holds = Hold.objects.filter(account_id__in=accounts, reference_id__in=named)
     for hold in holds:
         sheet = sheets[hold.account_id]
         planned = sheet.holds.get(hold.pk) or reservation_of(hold, sheet.owner)

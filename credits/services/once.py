@@ -60,9 +60,13 @@ class Once:
         if record is None:
             return
         fingerprint, status, body = record
+        self.check_same(fingerprint)
+        raise Replay(Answer(status, body))
+
+    def check_same(self, fingerprint: str) -> None:
+        """Raise ``IdempotencyKeyReused`` where what was begun under the key was asked for by another request."""
         if fingerprint != self.fingerprint:
             raise refusals.IdempotencyKeyReused("This Idempotency-Key came with a different request before.")
-        raise Replay(Answer(status, body))
 
     def find(self) -> tuple[str, int, str] | None:
         """Return the key's record, if there is one."""

@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
+from credits import listeners
 from credits.amounts import plain
 from credits.plan import Lot, Memo, Movement, Reservation, Sheet
 from credits.plan.state import Draws, QuotaCount, StandingOrder
@@ -180,6 +181,8 @@ def post(sheets: Iterable[Sheet], result: T, once: Once | None) -> T:
             cursor.execute(statement(written, with_key=once is not None), values)
             if cursor.fetchone() != (len(changed),):
                 raise StaleSheet(f"{len(changed)} accounts were planned on; not all were as locked.")
+    if told:
+        listeners.tell()
     if kept := plugin_status.kept_of(changed):
         transaction.on_commit(partial(plugin_status.forget, kept))
     return result

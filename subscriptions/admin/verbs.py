@@ -81,6 +81,7 @@ class PlanVerb(Verb):
             return super().confirmed(given, data)
         if self.figures(self.look(data)) != given.seen:
             return None
+        self.changes = self.told(data)
         providers.through(given.once(), lambda: self.ask_keeper(keeper, row, data))
         self.record(row, data)
         return row

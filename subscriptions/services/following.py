@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -55,7 +56,7 @@ def follow_provider(
     if sheet.status == AccountStatus.CLOSED:
         return row
     for paid in told.history:
-        state = _write(row, state, as_paid(told, paid), sheet, cause, paid.at)
+        state = _write(row, state, as_paid(told, paid), sheet, replace(cause, invoice=paid.invoice), paid.at)
     if state.status != Status.CANCELED and was_paid(told, state):
         state = _write(row, state, lived(told), sheet, cause)
     _write(row, state, told, sheet, cause)
@@ -97,7 +98,7 @@ def _begin(sheet: Sheet, provider: str, reference: str, told: Told, cause: Cause
             grant_trial(row, told.terms, cause, sheet.at)
         state = step.state
         for paid in filter(None, later):
-            state = _write(row, state, as_paid(told, paid), sheet, cause, paid.at)
+            state = _write(row, state, as_paid(told, paid), sheet, replace(cause, invoice=paid.invoice), paid.at)
         _write(row, state, told, sheet, cause)
     return row
 

@@ -29,15 +29,18 @@ from subscriptions.services.rows import put_state, state_of
 PLAN_PRIORITY = 40
 # Before the plan's own: a trial's credits end sooner.
 TRIAL_PRIORITY = 30
+# Under which name a movement's metadata tells which invoice paid for it.
+INVOICE = "invoice"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who changes a subscription, and why."""
+    """Who changes a subscription, and why; ``invoice`` is the provider's that paid for it, where one did."""
 
     actor: Actor
     reason: str = ""
     request_id: str = ""
+    invoice: str = ""
 
 
 TIME = Cause(SYSTEM)
@@ -247,6 +250,7 @@ def _grant(row: Subscription, step: Step, change: SubscriptionChange, cause: Cau
             reference_type="allotment",
             reference_id=f"{row.allotment.pk}:{number}:change-{change.pk}",
             request_id=cause.request_id,
+            metadata={INVOICE: cause.invoice} if cause.invoice else {},
         ),
         terms=LotTerms(GrantCategory.PLAN, PLAN_PRIORITY, ends),
         at=at,

@@ -15,8 +15,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from credits.models import Account, Hold, Transaction
+from credits.models import Account, GrantCategory, Hold, TaskRun, Transaction
 from credits.services import overview
+from credits.services.expiry import settle_account
 from credits.services.movements import adjust_balance
 from credits.services.totals import roll_up_statistics
 from tests.admin.conftest import Desk, text
@@ -112,6 +113,15 @@ class TestTheTimeline:
 
 
 class TestItsButtons:
+    def test_what_lapsed_is_granted_anew(self, dave: Desk, alice: Account) -> None:
+        at = timezone.now() - timedelta(days=2)
+        bob = make_account(external_id="lapsed", at=at)
+        give(bob, 40, at=at, expires_at=timezone.now() - timedelta(days=1))
+        settle_account(account=bob.pk)
+
+        assert f"/{bob.pk}/grant/?amount=40" in text(page(dave, bob))
+        assert 'value="40"' in text(dave.get(f"credits/account/{bob.pk}/grant/?amount=40"))
+
     def test_transfer(self, dave: Desk, alice: Account, bob: Account) -> None:
         dave.confirm(alice, "transfer", to="bob", amount="30", **WHY)
 
@@ -210,6 +220,37 @@ class TestTheBox:
 
 
 class TestTheFrontPage:
+    def test_tells_when_each_job_of_the_clock_ran_last(self, dave: Desk) -> None:
+        for error in ("", "It broke"):
+            TaskRun.objects.create(
+                job="expire_lots", started_at=timezone.now(), finished_at=timezone.now(), error=error
+            )
+
+        (job,) = dave.get("").context["jobs"]
+
+        assert "Expire lots" in job["link"]
+        assert job["said"] == "It broke"
+
+    @pytest.mark.parametrize(("family", "count"), [("sold", 1), ("spent", 2), ("granted", 0), ("nonsense", 3)])
+    def test_links_to_the_movements_that_a_figure_sums_up(
+        self, dave: Desk, alice: Account, family: str, count: int
+    ) -> None:
+        for _ in range(2):
+            spend(alice, 1)
+
+        assert dave.get(f"credits/transaction/?family={family}").context["cl"].result_count == count
+
+    def test_each_of_its_figures_leads_to_a_list_that_opens(self, dave: Desk, alice: Account) -> None:
+        give(alice, 5, GrantCategory.TRIAL)
+        spend(alice, 1)
+        overview.sum_up()
+
+        tiles = [tile for board in dave.get("").context["boards"] for tile in board["tiles"]]
+
+        assert len(tiles) > 12
+        for tile in tiles:
+            assert dave.client.get(tile.link).status_code == 200, tile.label
+
     def test_tells_the_liability_and_what_moved(self, dave: Desk, alice: Account) -> None:
         give(alice, 50, paid_currency="EUR", paid_minor=1000)
         spend(alice, 30)

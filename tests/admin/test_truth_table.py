@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Group
@@ -17,8 +18,8 @@ from credits.models import Account, ApprovalRequest, Transaction
 from credits.plan import Actor
 from credits.services.bulk import Asked, Why, check_bulk
 from credits.services.keys import create_api_key
-from tests.admin.conftest import Desk
-from tests.admin.test_roles import EVERYBODY, LISTS, A, F, L, S
+from tests.admin.conftest import Desk, confirmation, text
+from tests.admin.test_roles import EVERYBODY, LISTS, A, E, F, L, S
 from tests.books import Books
 from tests.factories import hold, spend, unpriced
 
@@ -30,6 +31,7 @@ OF_ACCOUNT = {
     "edit": {L}, "freeze": {L, F}, "unfreeze": {L, F}, "change-plan": {S, L}, "cancel-plan": {S, L},
     "resume-plan": {S, L}, "send-statement": {S, L, F}, "resync": {S, L, F}, "statement": EVERYBODY,
 }  # fmt: skip
+OF_ENDPOINT = ("edit", "test", "rotate", "switch", "replay-failed", "delete-for-good")
 # What opens by looking at it.
 PAGES = {
     "admin/": STAFF,
@@ -40,6 +42,7 @@ PAGES = {
     "admin/credits/bulkadjustment/upload/": {L, F},
     "admin/credits/bulkadjustment/<int:pk>/report/": {L, F, A},
     "admin/credits/price/new/": {F},
+    "admin/billing/webhookendpoint/new/": {L, E},
     "admin/credits/price/import/": {F},
     "admin/credits/unpricedusage/rate-all/": {F},
     "admin/billing/pack/new/": {F},
@@ -59,11 +62,16 @@ POSTS = {
     "admin/credits/approvalrequest/<int:pk>/refuse/": {L, F},
     "admin/credits/unpricedusage/<path:object_id>/rate/": {F},
     "admin/billing/providerevent/<path:object_id>/replay/": {L},
+    "admin/billing/deadletter/<path:object_id>/replay/": {L},
+    "admin/billing/deadletter/<path:object_id>/dismiss/": {L},
     "admin/billing/difference/compare/": {F},
     "admin/billing/pack/publish/": {F},
     "admin/billing/difference/<path:object_id>/repair/": {F},
     "admin/billing/payment/<path:object_id>/refund/": {L, F},
     "admin/billing/autotopup/<path:object_id>/switch/": {S, L},
+    **{f"admin/billing/webhookendpoint/<path:object_id>/{name}/": {L, E} for name in OF_ENDPOINT},
+    "admin/billing/webhookdelivery/<path:object_id>/replay/": {L, E},
+    "admin/billing/webhookdelivery/<path:object_id>/give-up/": {L, E},
 }
 ADDS = {"credits/feature/": {F}}
 # Django's own and unfold's, for whoever is signed in, or for signing in; reports are tried with their list.
@@ -111,10 +119,13 @@ def rows(alice: Account) -> dict[str, str]:
         "apikey": str(create_api_key(name="x", scopes=["credits:read"])[0].pk),
         "unpricedusage": str(unpriced(alice, charged=1).pk),
         "providerevent": "0",
+        "deadletter": "0",
         "difference": "0",
         "payment": "0",
         "pack": add_pack(code="x", terms=Terms("X", Decimal(1), 100)).pk,
         "autotopup": "0",
+        "webhookendpoint": "0",
+        "webhookdelivery": "0",
         "user": "0",
     }
 
@@ -169,6 +180,46 @@ def test_no_money_moves_by_looking(rows: dict[str, str], books: Books, dave: Des
 
     assert books() == before
     assert ApprovalRequest.objects.get().status == "waiting"
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+def test_the_account_page_shows_the_buttons_of_whom_they_are(rows: dict[str, str], role: str) -> None:
+    page = text(somebody(role).get(f"credits/account/{rows['account']}/change/"))
+
+    shown = {name for name in OF_ACCOUNT if f"{rows['account']}/{name}/" in page}
+    # Nothing is frozen, and nothing lapsed.
+    assert shown == {name for name, roles in OF_ACCOUNT.items() if role in roles} - {"unfreeze"}
+
+
+@pytest.mark.parametrize("noun", ["account", "transaction", "grant", "hold"])
+def test_nothing_of_the_ledger_can_be_selected(rows: dict[str, str], dave: Desk, noun: str) -> None:
+    page = text(dave.get(f"credits/{noun}/"))
+
+    assert 'name="action"' not in page
+    assert "_selected_action" not in page
+
+
+def test_no_money_moves_by_a_link_however_complete(
+    rows: dict[str, str], books: Books, dave: Desk, alice: Account
+) -> None:
+    asked = {"amount": "5", "reason": "goodwill", "note": "n", "ticket": "T", "to": "bob"}
+    signed = confirmation(dave.press(alice, "adjust", **asked))
+    before = books()
+
+    for name in OF_ACCOUNT:
+        query = urlencode({**asked, "confirmation": signed, "confirm": "1"})
+        dave.get(f"credits/account/{alice.pk}/{name}/?{query}")
+
+    assert books() == before
+
+
+def test_no_post_goes_without_a_token(rows: dict[str, str], books: Books, dave: Desk) -> None:
+    strict, before = Client(enforce_csrf_checks=True), books()
+    strict.force_login(dave.user)
+
+    for each in PAGES | POSTS:
+        assert strict.post(f"/admin/{filled(each, rows)}", {"amount": "5"}).status_code == 403, each
+    assert books() == before
 
 
 def test_strangers_are_asked_to_sign_in(rows: dict[str, str]) -> None:

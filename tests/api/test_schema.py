@@ -106,7 +106,7 @@ def test_the_dialects_have_tags_of_their_own() -> None:
     tags = {tag for operations in SCHEMA["paths"].values() for each in operations.values() for tag in each["tags"]}
 
     assert tags == {
-        *("Accounts", "Credits", "Holds", "Transactions", "Usage", "Prices", "Quotas", "Plans", "Buying"),
+        *("Accounts", "Credits", "Holds", "Transactions", "Usage", "Prices", "Quotas", "Plans", "Buying", "Webhooks"),
         "Subscriptions",
         *("Dialect A", "Dialect B", "Dialect D", "Dialect E"),
     }

@@ -46,6 +46,9 @@ class Plan:
     paid: bool = True
     # What it is to be on from the next month.
     following: str = ""
+    # What the last payment brought, and whether it rolls over.
+    brought: Decimal = Decimal(0)
+    rolls: bool = False
 
     def __post_init__(self) -> None:
         self._bring()
@@ -72,6 +75,14 @@ class Plan:
         self.plan, self.following = plan, ""
         self._add(more)
 
+    def refund(self, minor: int, paid: int) -> None:
+        """A part of the last payment goes back, and that part of what it brought; what lapsed is nobody's."""
+        gone = self.brought * minor // paid
+        if self.rolls:
+            self.rolling -= gone
+        else:
+            self.lapsing -= min(gone, self.lapsing)
+
     @property
     def credits(self) -> Decimal:
         """What of it is there."""
@@ -85,6 +96,7 @@ class Plan:
 
     def _add(self, amount: Decimal) -> None:
         self.granted += amount
+        self.brought, self.rolls = amount, self.plan in CAP
         if self.plan in CAP:
             self.rolling += amount
         else:

@@ -7,7 +7,6 @@ import pytest
 from billing import refusals
 from billing.models import Checkout, Customer, Pack, Payment, ProviderEvent
 from billing.providers import stripe
-from billing.services import catalogue
 from credits.models import Account, Grant, Transaction
 from tests.billing.till import Till, standing
 
@@ -66,16 +65,6 @@ class TestAPack:
 
         assert standing(bob)[0] == 0
         assert Checkout.objects.get().status == "failed"
-
-    def test_of_another_price_than_was_asked_for_waits_for_somebody_to_look(self, till: Till, bob: Account) -> None:
-        Pack.objects.filter(pk="small").update(price_minor=999)
-        till.buy(bob)
-
-        till.deliver()
-
-        assert standing(bob)[0] == 0
-        assert {each[1] for each in till.unhappy()} == {"received"}
-        assert catalogue.compare_catalogue() != []
 
     def test_that_is_not_sold_is_refused(self, till: Till, bob: Account) -> None:
         Pack.objects.filter(pk="small").update(active=False)

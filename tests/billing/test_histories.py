@@ -123,6 +123,16 @@ class History:
             self.till.fake.pay_invoice(self.subscription()["latest_invoice"])
             running.pay()
 
+    def refund_plan(self) -> None:
+        """Give back of what was paid last for the plan. Last of all: what rolls over is judged when it is heard of."""
+        invoice = self.till.fake.seen(self.subscription()["latest_invoice"]) if self.reference else None
+        if invoice is not None and invoice["status"] == "paid" and invoice["amount_paid"]:
+            amount = self.dice.randint(1, invoice["amount_paid"])
+            paid = self.till.fake.store.all("inpay", invoice=invoice["id"], status="paid")[-1]
+            intent = self.till.fake.seen(paid["payment"]["payment_intent"])
+            self.till.fake.refund(intent["latest_charge"], amount)
+            self.oracle.plans[-1].refund(amount, invoice["amount_paid"])
+
     def wait(self) -> None:
         """Days pass for both, less than a month of them."""
         days = self.dice.randint(2, 20)
@@ -167,10 +177,15 @@ STEPS: list[tuple[Callable[[History], None], int]] = [
 
 
 def steps_of(dice: random.Random) -> list[Callable[[History], None]]:
-    """Return what happens: at first a pack or a plan, at the end nothing that is unpaid."""
+    """Return what happens: at first a pack or a plan, at the end nothing that is unpaid, and some of it given back."""
     steps, weights = zip(*STEPS, strict=True)
     first = dice.choice([History.buy, History.subscribe])
-    return [first, *dice.choices(steps, weights, k=dice.randint(3, 12)), History.pay]
+    return [
+        first,
+        *dice.choices(steps, weights, k=dice.randint(3, 12)),
+        History.pay,
+        *[History.refund_plan] * dice.randint(0, 1),
+    ]
 
 
 class Network:

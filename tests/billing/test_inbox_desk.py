@@ -124,7 +124,9 @@ class TestReplayingSeveral:
 
         assert f"{len(failed)} of {len(failed)} are processed again" in told
         assert standing(bob)[0] == 200
-        assert StaffAct.objects.filter(what__startswith="Replayed", actor_name="lena").count() == len(failed)
+        acts = StaffAct.objects.filter(action="replay", actor_name="lena")
+        assert acts.count() == len(failed)
+        assert acts[0].before == {"State": "Failed", "Error": "RuntimeError"}
 
     @pytest.mark.parametrize("role", ["Finance", "Engineer", "Auditor"])
     def test_is_not_for_those_who_only_look(self, till: Till, failed: list[str], role: str) -> None:

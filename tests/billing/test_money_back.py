@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.models import Dispute, Payment, Refund
-from billing.services.payments import freeze_again
+from billing.services.claims import claim_again
 from credits.models import Account, Transaction
 from credits.services.corrections import refund_transaction
 from tests.billing.till import Till, standing
@@ -118,14 +118,14 @@ def test_what_comes_back_to_a_disputed_lot_is_frozen_too(till: Till, bob: Accoun
     assert standing(bob) == (40, 40, 0)
     refund_transaction(transaction=used.id, memo=memo())
 
-    assert freeze_again() == 1
-    assert freeze_again() == 0
+    assert claim_again() == 1
+    assert claim_again() == 0
 
     assert standing(bob) == (100, 100, 0)
     till.fake.close_dispute(dispute["id"], "won")
     till.deliver()
     assert standing(bob) == (100, 0, 0)
-    assert freeze_again() == 0
+    assert claim_again() == 0
 
 
 def test_of_a_lot_that_was_used_up_when_it_was_disputed_too(till: Till, bob: Account) -> None:
@@ -135,7 +135,7 @@ def test_of_a_lot_that_was_used_up_when_it_was_disputed_too(till: Till, bob: Acc
     dispute = till.fake.open_dispute(till.charge(checkout), 1000)
     till.deliver()
     refund_transaction(transaction=used.id, memo=memo())
-    assert freeze_again() == 1
+    assert claim_again() == 1
     assert standing(bob) == (100, 100, 0)
     till.fake.close_dispute(dispute["id"], "lost")
     till.deliver()

@@ -195,8 +195,9 @@ class TestTheButton:
         assert at_the_provider(till) == [400]
         assert Transaction.objects.filter(account=bob, kind="clawback").count() == 1
         act = StaffAct.objects.get(account=bob)
-        assert (act.actor_name, "Ticket 9" in act.what) == ("carol", True)
+        assert (act.actor_name, act.action, act.note) == ("carol", "refund-payment", "Ticket 9")
+        assert (act.before["Given back"], act.after["Given back"]) == ("0.00 USD", "4.00 USD")
 
     def test_refuses_too_much_by_the_field(self, desk: Client, till: Till, paid: Payment) -> None:
         page = desk.post(f"/admin/billing/payment/{paid.pk}/refund/", {"amount": "11", "reason": "x"}).content.decode()
-        assert "Between 0.01 and 10.00 USD can be given back." in page
+        assert "Between 0.01 USD and 10.00 USD can be given back." in page

@@ -23,6 +23,7 @@ SHOTS = "FLORIN_SHOTS"
 SCREEN = {"width": 1280, "height": 800}
 MANUAL = ROOT / "docs" / "operations.md"
 FIND = "Find anything"
+PATIENCE = 20_000
 # A row of the table: | 1 | [Charged twice](images/tasks/01-….png) | Support | … | 7 |
 ROW = re.compile(r"^\| (\d+) \| \[([^]]+)\]\((images/tasks/[^)]+)\) \| .* \| (\d+) \|$", re.MULTILINE)
 
@@ -126,6 +127,7 @@ Hire = Callable[..., Agent]
 def hiring(browser: Browser, site: str) -> Iterator[Hire]:
     """Let a test sign people in, each in a browser of their own."""
     contexts = []
+    expect.set_options(timeout=PATIENCE)
 
     def hire(role: str, name: str = "carol", **look: object) -> Agent:
         user = User.objects.create_user(name, is_staff=True)
@@ -135,7 +137,7 @@ def hiring(browser: Browser, site: str) -> Iterator[Hire]:
         how = {"viewport": SCREEN, "timezone_id": "Europe/Berlin", "locale": "en-GB", **look}
         context = browser.new_context(base_url=site, **how)  # type: ignore[arg-type]
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}])
         agent = Agent(context.new_page(), name)
         agent.open()

@@ -104,6 +104,8 @@ def test_wrong_plan_after_an_upgrade(hire: Hire, till: Till) -> None:
 
     until(lambda: Subscription.objects.get(account=noor).plan_version.plan_id == "PREMIUM", "The plan stayed.")
     until(lambda: balance(noor) == 10_000, "The plan's credits never came.")
+    act = StaffAct.objects.get(account=noor, action="change-plan")
+    assert (act.actor_name, act.before["Plan"], act.after["Plan"]) == ("carol", "PRO v1", "PREMIUM v1")
     finished("Wrong plan after an upgrade", carol)
 
 
@@ -186,7 +188,7 @@ def test_statement_of_a_leaving_customer(hire: Hire, post: PostOffice) -> None:
     carol.shot("10-statement-preview")
     carol.click("Confirm")
     carol.sees("Sent a statement to priya.nakamura@example.com.")
-    carol.shot("10-statement", at="#staff")
+    carol.shot("10-statement", at="#main")
 
     (letter,) = post.letters
     text = letter.get_content()

@@ -16,13 +16,19 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from billing.models import EventState, ProviderEvent
+from billing.models import EventState, OutboxMark, ProviderEvent, WebhookDelivery
+from billing.providers.nats import Bus
+from billing.services.endpoints import disable_endpoint, make_endpoint
+from billing.services.letters import Letter, keep_letters
+from billing.services.relay import Relay, first_unpublished
 from config.celery import SENT_AT, app
 from config.metrics import work
 from credits.models import Account, RunBy, Scope, TaskRun
 from credits.services import runs
 from credits.services.keys import create_api_key
 from credits.services.totals import roll_up_statistics
+from tests.bus import Server
+from tests.conftest import Api
 from tests.factories import give, make_account, memo, spend
 from tests.processes import ROOT, web
 
@@ -101,6 +107,30 @@ def test_work_that_waits_is_told(database: None) -> None:
     assert told(found, "florin_database_connections", state="active") >= 1
 
 
+def test_what_others_are_not_told_yet_is_told(alice: Account) -> None:
+    now = timezone.now()
+    row, _ = make_endpoint(url="https://hooks.example/")
+    for status in ("pending", "pending", "failed", "delivered"):
+        WebhookDelivery.objects.create(
+            endpoint=row, message_id="evt_1", type="evt.credits.consumed", body="{}", status=status, created_at=now,
+            occurred_at=now - timedelta(seconds=90), tried_until=now, done_at=None if status == "pending" else now,
+        )  # fmt: skip
+    OutboxMark.objects.create(reader="webhooks", event=0, read_at=now)
+
+    found = scrape()
+    assert told(found, "florin_deliveries", status="pending") == 2
+    assert told(found, "florin_deliveries", status="failed") == 1
+    assert told(found, "florin_delivery_oldest_seconds") >= 90
+    assert told(found, "florin_endpoints", status="active") == 1
+    assert told(found, "florin_outbox_reader_lag_seconds", reader="webhooks") > 0
+    assert told(found, "florin_outbox_reader_lag_seconds", reader="notices") == 0
+    disable_endpoint(row, reason="x")
+
+    found = scrape()
+    assert told(found, "florin_delivery_oldest_seconds") == 0
+    assert told(found, "florin_endpoints", status="disabled") == 1
+
+
 def test_the_age_of_the_queue_is_that_of_its_first(database: None, settings: Any) -> None:
     queue = redis.Redis.from_url(settings.REDIS_URL)
     queue.delete(work.QUEUE)
@@ -175,3 +205,27 @@ def test_what_dashboard_and_alerts_ask_for_is_told(alice: Account) -> None:
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 def test_alive_and_ready(database: None, path: str) -> None:
     assert Client().get(path).json() == {"status": "ok"}
+
+
+def test_what_waits_for_nats_is_told(committed: None, nats: Server, bus: Bus) -> None:
+    account = make_account(external_id="merchant", balance=10)
+    found = scrape()
+    assert told(found, "florin_outbox_events") == 2
+    assert told(found, "florin_outbox_oldest_seconds") >= 0
+    relaying = Relay(bus)
+    relaying.share()
+    while relaying.relay() or first_unpublished():
+        pass
+    spend(account, 1)
+    keep_letters([Letter("evt.merchant.created", "m-1", b"{}", "malformed", "It says nothing.")])
+    found = scrape()
+    assert told(found, "credits_events_published_total", event_type="evt.credits.recharged") == 1
+    assert told(found, "florin_outbox_events") == 1
+    assert told(found, "florin_dead_letters") == 1
+    relaying.close()
+
+
+def test_plugins_asked_for_are_counted(alice: Account, api: Api) -> None:
+    before = told(scrape(), "credits_plugin_status_checks_total", status="enabled")
+    api.get("/api/v1/credits/plugin-status/alice@example.com")
+    assert told(scrape(), "credits_plugin_status_checks_total", status="enabled") == before + 1

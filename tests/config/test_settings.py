@@ -123,3 +123,14 @@ def test_a_gateway_that_reads_in_the_clear_is_warned_of_in_production(settings: 
     assert [found.id for found in checks.gateway_is_asked_in_secret()] == ["florin.W001"]
     settings.PORTKEY_URL = "https://portkey.example/v1/logs"
     assert checks.gateway_is_asked_in_secret() == []
+
+
+def test_webhooks_stay_outside_and_letters_link_in_secret(settings: Any) -> None:
+    settings.WEBHOOK_LOOPBACK, settings.PUBLIC_URL = True, "http://credits.example"
+    assert (checks.webhooks_go_out_only(), checks.letters_link_in_secret()) == ([], [])
+
+    settings.DEVELOPMENT = False
+    assert [found.id for found in checks.webhooks_go_out_only()] == ["florin.E020"]
+    assert [found.id for found in checks.letters_link_in_secret()] == ["florin.W020"]
+    settings.WEBHOOK_LOOPBACK, settings.PUBLIC_URL = False, "https://credits.example"
+    assert (checks.webhooks_go_out_only(), checks.letters_link_in_secret()) == ([], [])

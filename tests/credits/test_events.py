@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from credits import refusals
 from credits.models import Account, Event, GrantCategory
-from credits.plan import Owner
+from credits.plan import Actor, Memo, Owner
 from credits.services import accounts, batch, corrections, movements, transfers
 from tests.factories import give, hold, make_account, memo, spend
 
@@ -54,13 +55,13 @@ class TestAMovement:
         assert told(alice, "consumed") == ["consumed"]
 
     def test_that_is_refused_is_not_told(self, bob):
-        with pytest.raises(movements.refusals.InsufficientCredits):
+        with pytest.raises(refusals.InsufficientCredits):
             spend(bob, 1)
 
         assert told(bob) == []
 
     def test_names_no_member_of_staff(self, alice):
-        because = movements.Memo(movements.plan.Actor("staff", "7", "carol"), reason="goodwill")
+        because = Memo(Actor("staff", "7", "carol"), reason="goodwill")
         movements.adjust_balance(account=alice.pk, delta=Decimal(5), memo=because)
 
         assert last(alice, "adjusted")["source"] == "staff"

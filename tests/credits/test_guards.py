@@ -123,6 +123,9 @@ class TestTheAuditFinds:
             ("owners", "UPDATE credits_hold SET status = 'released', closed_at = now()"),
             ("transfers", "UPDATE credits_transaction SET kind = 'transfer' WHERE sequence = 3"),
             ("sum zero", "UPDATE credits_account SET balance = balance + 1, overdraft_limit = 5"),
+            ("events", "DELETE FROM credits_event WHERE payload ->> 'sequence' = '2'"),
+            ("events", "DELETE FROM credits_event WHERE (payload ->> 'sequence')::int = (SELECT max(sequence)"
+                       " FROM credits_account)"),
             ("refunds", "UPDATE credits_transaction SET amount = 50, balance_after = balance_before + 50"
                         " WHERE kind = 'refund'"),
         ],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dev import processes
+from dev import binaries, processes
 from tests.dev.standin import Project, usable_python
 
 NOBODY = 65534
@@ -31,6 +31,10 @@ def project_of_nobody() -> Iterator[Project]:
         pytest.skip("every other test runs as an ordinary user already")
     private = Path(tempfile.mkdtemp(prefix="florin-test-"))
     project = Project(private / "project")
+    # NATS is a program beside our Python, not a package that the other one could borrow.
+    programs = private / "programs"
+    programs.mkdir()
+    shutil.copy(binaries.nats_program(), programs)
     for path in (private, *private.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     found = usable_python(NOBODY, private)
@@ -39,6 +43,7 @@ def project_of_nobody() -> Iterator[Project]:
         pytest.skip("no Python that an ordinary user can execute")
     project.python, project.user = found[0], NOBODY
     project.environment |= found[1]
+    project.environment["PATH"] = f"{programs}:{project.environment['PATH']}"
     yield project
     processes.end(project.processes(), seconds=0, sig=signal.SIGKILL)
     shutil.rmtree(private)

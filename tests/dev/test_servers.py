@@ -58,13 +58,18 @@ class TestServersAreUpForOneCommand:
         assert project.processes() == []
 
     def test_addresses_of_the_environment_win(self, project: Project) -> None:
-        given = {"DATABASE_URL": "postgresql://elsewhere/florin", "REDIS_URL": "redis://elsewhere/1"}
+        given = {
+            "DATABASE_URL": "postgresql://elsewhere/florin",
+            "REDIS_URL": "redis://elsewhere/1",
+            "NATS_URL": "nats://elsewhere",
+        }
 
-        _, output = project.serve("sh", "-c", "echo $DATABASE_URL $REDIS_URL", **given)
+        _, output = project.serve("sh", "-c", "echo $DATABASE_URL $REDIS_URL $NATS_URL", **given)
 
         assert output.split() == list(given.values())
         assert not project.state.joinpath("postgres").exists()
         assert not project.state.joinpath("valkey").exists()
+        assert not project.state.joinpath("nats").exists()
 
 
 class TestOtherUsersOfTheMachine:

@@ -33,7 +33,7 @@ class Counter(socketserver.StreamRequestHandler):
                 break
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
         letter = message_from_bytes(b"".join(lines), policy=policy.default)
-        cast("Office", self.server).letters.append(cast("EmailMessage", letter))
+        cast("Office", self.server).letters.append(letter)
 
 
 class Office(socketserver.ThreadingTCPServer):

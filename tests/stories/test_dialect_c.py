@@ -111,7 +111,7 @@ def heard(url: str) -> list[tuple[str, Any, int]]:
     """Return what was published of the merchant, in order."""
     with Bus(url) as bus:
         inlet = bus.follow("evt.credits.*", "story", most_pending=1000, stream=PUBLISHED.name)
-        found = []
+        found: list[dict[str, Any]] = []
         while len(found) < 16:
             taken = inlet.take(100, seconds=20)
             assert taken, found
