@@ -19,6 +19,7 @@ from billing.providers import stripe_objects as told
 from billing.services.checkouts import set_status
 from billing.services.claims import claim
 from billing.services.customers import account_of_customer
+from credits.amounts import say_money
 from credits.models import GrantCategory
 from credits.plan import SYSTEM, LotTerms, Memo
 from credits.services import clock
