@@ -101,10 +101,22 @@ REPORTS = {
     "movements": Report(
         "Every movement",
         "For the books: one line a movement, oldest first. Take it as a file.",
-        ("When", "Account", "Unit", "Number", "Kind", "Counterparty", "Amount", "Balance after", "Reference", "Id"),
+        (
+            "When",
+            "Account",
+            "Unit",
+            "Number",
+            "Kind",
+            "Counterparty",
+            "Amount",
+            "Balance after",
+            "Debt",
+            "Reference",
+            "Id",
+        ),
         """
         SELECT t.recorded_at, a.external_id, a.unit_id, t.sequence, t.kind, t.counterparty, t.amount,
-            t.balance_after, t.reference_id, t.id
+            t.balance_after, t.debt, t.reference_id, t.id
         FROM credits_transaction t JOIN credits_account a ON a.id = t.account_id
         WHERE t.recorded_at >= %(since)s AND t.recorded_at < %(until)s ORDER BY t.id
         """,

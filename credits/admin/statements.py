@@ -29,9 +29,12 @@ from credits.services.once import Once
 # A page to print, or a letter, tells so many movements; the file tells all.
 MOST_PRINTED = 1000
 COLUMNS = (
-    "recorded_at", "sequence", "kind", "amount", "balance_after", "feature", "description", "reference_id", "pk",
+    "recorded_at", "sequence", "kind", "amount", "balance_after", "debt", "feature", "description", "reference_id",
+    "pk",
 )  # fmt: skip
-HEADER = ("when", "number", "kind", "amount", "balance_after", "feature", "description", "reference", "transaction")
+HEADER = (
+    "when", "number", "kind", "amount", "balance_after", "debt", "feature", "description", "reference", "transaction",
+)  # fmt: skip
 
 
 class Echo:
@@ -100,6 +103,7 @@ def _line(row: Transaction, unit: str) -> dict[str, str]:
         "kind": row.get_kind_display(),
         "amount": show.amount(row.amount, unit, signed=True),
         "balance": show.amount(row.balance_after, unit),
+        "debt": show.amount(row.debt, unit, signed=True) if row.debt else "",
     }
 
 

@@ -18,9 +18,10 @@ from django.utils import timezone
 from credits.models import Account, GrantCategory, Hold, TaskRun, Transaction
 from credits.services import overview
 from credits.services.expiry import settle_account
+from credits.services.movements import adjust_balance
 from credits.services.totals import roll_up_statistics
 from tests.admin.conftest import Desk, text
-from tests.factories import charge, give, hold, make_account, price, spend
+from tests.factories import charge, give, hold, make_account, memo, price, spend
 
 WHY = {"reason": "goodwill", "note": "n", "ticket": "SUP-1"}
 SCRIPT = "<script>alert(1)</script>"
@@ -167,11 +168,13 @@ class TestItsButtons:
 
     def test_a_statement_is_printed_and_saved(self, dave: Desk, alice: Account) -> None:
         spend(alice, 3, description="=cmd()")
+        adjust_balance(account=alice.pk, delta=Decimal(-100), memo=memo(reason="fraud"), allow_debt=True)
 
-        assert "Balance before" in text(dave.get(f"credits/account/{alice.pk}/statement/"))
+        page = text(dave.get(f"credits/account/{alice.pk}/statement/"))
+        assert all(words in page for words in ("Balance before", "debt +3"))
         answer = dave.get(f"credits/account/{alice.pk}/statement/?since=2000-01-01&until=2090-01-01&format=csv")
         rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
-        assert [Decimal(row["amount"]) for row in rows] == [100, -3]
+        assert [(Decimal(row["amount"]), Decimal(row["debt"])) for row in rows] == [(100, 0), (-3, 0), (-97, 3)]
         assert rows[1]["description"] == "'=cmd()"
 
 

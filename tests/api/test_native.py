@@ -122,6 +122,19 @@ class TestReading:
             ("-10", "90", "'=cmd()"),
         ]
 
+    def test_a_statement_as_csv_tells_what_is_owed(self, api: Api, alice: Account) -> None:
+        spend(alice, 100)
+        body = {"amount": -50, "reason": "fraud", "allow_debt": True}
+        assert api.post(f"{ALICE}/adjustments", body).status_code == 201
+        give(alice, 60)
+
+        answer = api.get(f"{ALICE}/statement?format=csv")
+        rows = list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
+
+        assert [(row["amount"], row["debt"]) for row in rows] == [
+            ("100", "0"), ("-100", "0"), ("0", "50"), ("60", "0"), ("-50", "-50"),
+        ]  # fmt: skip
+
     def test_lots_and_holds(self, api: Api, alice: Account) -> None:
         give(alice, 5)
         spend(alice, 100)

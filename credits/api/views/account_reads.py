@@ -30,7 +30,7 @@ from credits.services.locks import read_account
 
 MOST_ROWS = 500
 COLUMNS = (
-    "sequence", "recorded_at", "kind", "amount", "balance_after", "description", "feature", "reference_type",
+    "sequence", "recorded_at", "kind", "amount", "balance_after", "debt", "description", "feature", "reference_type",
     "reference_id", "reason", "actor_kind", "actor_name", "id",
 )  # fmt: skip
 SINCE = OpenApiParameter("from", datetime, description="From this moment.")
