@@ -8,7 +8,7 @@ from celery.schedules import crontab
 from django.conf import settings
 
 from billing import handlers
-from billing.services import inbox, payments, reconciliation, refunds, topups
+from billing.services import inbox, payments, reconciliation, refunds, strays, topups
 from credits.jobs import MINUTE, Job, by_name
 from credits.services.runs import Done
 
@@ -42,6 +42,9 @@ JOBS = by_name([
         process_inbox),
     Job("top_up", "Lets accounts that run low buy by their saved card", MINUTE, top_up),
     Job("freeze_again", "Freezes what came back to lots whose payment is under dispute", MINUTE, payments.freeze_again),
+    Job("end_strays", "Ends at the payment provider's the subscriptions of closed accounts and those that came second",
+        MINUTE, strays.end_strays),
+    Job("close_pages", "Closes the pages to pay on that closed accounts had open", MINUTE, strays.close_pages),
     Job("finish_refunds", "Finishes refunds that whoever asked for was cut off from", MINUTE, refunds.finish_refunds),
     Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
         crontab(hour="2", minute="0"), reconcile),

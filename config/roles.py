@@ -10,7 +10,7 @@ BOOKS = frozenset({
     "credits.view_feature", "credits.view_price", "credits.view_unit", "credits.view_unpricedusage",
     "subscriptions.view_plan", "subscriptions.view_planversion", "subscriptions.view_subscription",
     "billing.view_payment", "billing.view_invoice", "billing.view_pack", "billing.view_difference",
-    "billing.view_autotopup",
+    "billing.view_autotopup", "billing.view_straysubscription",
 })  # fmt: skip
 MACHINERY = frozenset({
     "billing.view_providerevent", "credits.view_taskrun", "django_celery_beat.view_periodictask",

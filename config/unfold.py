@@ -130,6 +130,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Payments", "payments", "billing.payment"),
                     _page("Invoices", "receipt_long", "billing.invoice"),
                     _page("Webhook inbox", "webhook", "billing.providerevent"),
+                    _page("Stray subscriptions", "call_split", "billing.straysubscription"),
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),
                     _page("Packs", "redeem", "billing.pack"),

@@ -9,6 +9,7 @@ from billing.admin import (
     front,
     invoices,
     payments,
+    strays,
     topups,
     verbs,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "front",
     "invoices",
     "payments",
+    "strays",
     "topups",
     "verbs",
 ]

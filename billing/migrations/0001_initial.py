@@ -621,4 +621,35 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('subject', 'message_id'), name='dead_letter_once'), models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='dead_letter_closed')],
             },
         ),
+        migrations.CreateModel(
+            name='StraySubscription',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('provider_id', models.CharField(help_text="The provider's subscription, sub_123.", max_length=255, unique=True)),
+                ('livemode', models.BooleanField(help_text='Whether it is paid with real money.')),
+                ('reason', models.CharField(help_text='Why nothing here follows it.', max_length=255)),
+                ('state', models.CharField(choices=[('open', 'To be ended'), ('ended', 'Ended'), ('followed', 'Followed after all')], default='open', max_length=8)),
+                ('failure', models.CharField(blank=True, help_text='Why it could not be ended the last time.', max_length=255)),
+                ('found_at', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(help_text='Since when nothing is to be done about it.', null=True)),
+                ('account', models.ForeignKey(help_text='Whose it is.', on_delete=django.db.models.deletion.PROTECT, related_name='stray_subscriptions', to='credits.account')),
+            ],
+            options={
+                'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('state', 'open')), fields=['id'], name='stray_open')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), models.Q(('ended_at', None), _negated=True)), _connector='OR'), name='stray_ended')],
+            },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='straysubscription',
+            trigger=pgtrigger.compiler.Trigger(name='keep', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='6830a6cec8f15e63779db966ee39062748e169f3', operation='DELETE', pgid='pgtrigger_keep_b920f', table='billing_straysubscription', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='straysubscription',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='f2af0cddd9e76b50c727413360b0c4aad2a0ab0b', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_1e2e8', table='billing_straysubscription', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='straysubscription',
+            trigger=pgtrigger.compiler.Trigger(name='identity', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."provider_id" IS DISTINCT FROM (NEW."provider_id") OR OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."livemode" IS DISTINCT FROM (NEW."livemode") OR OLD."found_at" IS DISTINCT FROM (NEW."found_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='054447c65376d335015cd1daac062cf7f69c232c', operation='UPDATE', pgid='pgtrigger_identity_ca9d6', table='billing_straysubscription', when='BEFORE')),
+        ),
     ]

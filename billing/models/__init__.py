@@ -5,7 +5,8 @@ the provider's prices pays for which version of a plan. A Checkout is one visit 
 it was opened on. A Payment is money that came in, an Invoice what a period of a subscription cost, a Refund or Dispute
 how money went back: light records, for support and for the figure to be clawed back. A RefundOrder is a refund that
 was asked for here, an AutoTopUp what an account buys by itself when it runs low. A ProviderEvent is a webhook.
-A Difference is what the provider has otherwise than we do. A RelayLane is how far events were published on NATS, a
+A Difference is what the provider has otherwise than we do, a StraySubscription one there that
+nothing here follows. A RelayLane is how far events were published on NATS, a
 PublishedTotal how many, a DeadLetter a message from there that could not be applied.
 
 The one invariant: a payment that came in has brought the credits that it paid for, once, or says why it could not; and
@@ -23,6 +24,7 @@ from billing.models.events import EventState, ProviderEvent
 from billing.models.payments import Dispute, Invoice, Payment, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
 from billing.models.relay import DeadLetter, LetterState, PublishedTotal, RelayLane
+from billing.models.strays import StraySubscription
 from billing.models.topups import AutoTopUp
 
 __all__ = [
@@ -47,4 +49,5 @@ __all__ = [
     "RefundOrder",
     "RefundStatus",
     "RelayLane",
+    "StraySubscription",
 ]

@@ -24,7 +24,7 @@ from credits import refusals as ledger
 from credits import units
 from credits.amounts import say_money
 from credits.models import Grant, GrantCategory, Transaction
-from credits.plan import SYSTEM, LotTerms, Memo
+from credits.plan import SYSTEM, LotTerms, Memo, Movement
 from credits.services import clock
 from credits.services.clawback import take_back
 from credits.services.movements import add_credits
@@ -139,8 +139,17 @@ def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) ->
         asked = say_money(checkout.amount_minor, checkout.currency)
         refuse_credits(payment, f"{paid} were paid, {asked} were asked for.")
         return
+    try:
+        movement = _brought(checkout, intent)
+    except (ledger.AccountClosed, ledger.BalanceLimit, ledger.ReferenceConflict) as refused:
+        refuse_credits(payment, refused.detail)
+        return
+    payment.movement_id, payment.uncredited = movement.id, ""
+
+
+def _brought(checkout: Checkout, intent: told.PaymentIntent) -> Movement:
     days = checkout.expires_after_days
-    movement = add_credits(
+    movement: Movement = add_credits(
         account=checkout.account_id,
         amount=checkout.credits,
         memo=Memo(
@@ -157,7 +166,7 @@ def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) ->
             paid_minor=intent.amount_received,
         ),
     )
-    payment.movement_id, payment.uncredited = movement.id, ""
+    return movement
 
 
 def refuse_credits(payment: Payment, why: str) -> None:

@@ -15,12 +15,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing import refusals
-from billing.models import Difference, DifferenceKind, ProviderEvent
+from billing.models import Difference, DifferenceKind, ProviderEvent, StraySubscription
+from billing.models.strays import StrayState
 from billing.providers import stripe
 from billing.providers.stripe_objects import Event
 from billing.services import comparison, payments, tiers
 from billing.services.comparison import Found
 from billing.services.inbox import store_event
+from billing.services.strays import end_stray
 from credits.refusals import Refusal
 from credits.services.runs import Done, said
 
@@ -105,6 +107,8 @@ def _apply(row: Difference) -> None:
         subscribed = tiers.look_up_subscription(row.about)
         with transaction.atomic():
             tiers.record_subscription(subscribed)
+        for stray in StraySubscription.objects.filter(provider_id=row.about, state=StrayState.OPEN):
+            end_stray(stray)
         return
     client = stripe.client()
     facts = payments.look_up_payment(row.about)

@@ -38,6 +38,7 @@ LISTS = {
     "billing/pack/": EVERYBODY,
     "billing/difference/": EVERYBODY,
     "billing/autotopup/": EVERYBODY,
+    "billing/straysubscription/": EVERYBODY,
     "billing/providerevent/": {L, F, E, A},
     "auth/user/": {A},
     "auth/group/": {A},

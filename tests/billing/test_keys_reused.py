@@ -28,7 +28,9 @@ def caller(committed: None) -> Api:
 
 
 class TestACheckoutThatFailed:
-    @pytest.mark.parametrize("other", [{"pack": "large"}, {"pack": "small", "account": "alice@example.com"}, {"plan": "PRO"}])
+    @pytest.mark.parametrize(
+        "other", [{"pack": "large"}, {"pack": "small", "account": "alice@example.com"}, {"plan": "PRO"}]
+    )
     def test_is_not_another_one_s(
         self, till: Till, bob: Account, alice: Account, caller: Api, other: dict[str, Any]
     ) -> None:
