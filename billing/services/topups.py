@@ -84,10 +84,11 @@ def charge(checkout: Checkout, *, now: datetime) -> None:
     """Charge what is open, once, and apply what came of it. Raises StripeFailure where that is not known.
 
     A purchase that is older than the provider's memory of its key is not asked for again: it is given up, and should
-    it have been paid all the same, the payment's own event brings the credits.
+    it have been paid all the same, the payment's own event brings the credits. That is nobody's decline, no more than
+    a key of ours that is not accepted.
     """
     if now - checkout.created_at > REMEMBERED:
-        _declined(checkout, "What became of it is not known; it is not tried again.", now)
+        _give_up(checkout, now)
         return
     client = stripe.client()
     try:
@@ -113,6 +114,7 @@ def charge(checkout: Checkout, *, now: datetime) -> None:
     facts = look_up_payment(intent.id)
     with transaction.atomic():
         record_payment(facts)
+        Checkout.objects.filter(pk=checkout.pk).update(failure="")
         AutoTopUp.objects.filter(pk=checkout.account_id).update(failures=0, failure="", next_try_at=None)
 
 
@@ -213,6 +215,7 @@ def _quietly(checkout: Checkout, now: datetime) -> None:
         charge(checkout, now=now)
     except Refusal as refusal:
         log.warning("What became of auto top-up %s is not known yet: %s", checkout.pk, refusal.detail)
+        Checkout.objects.filter(pk=checkout.pk, status=CheckoutStatus.OPEN).update(failure=refusal.detail[:255])
     except Exception:
         # One that cannot be charged must not keep the others from it.
         log.exception("Auto top-up %s could not be charged", checkout.pk)
@@ -227,8 +230,23 @@ def _note_failed_payment(intent: str) -> None:
 
 
 @transaction.atomic
+def _give_up(checkout: Checkout, now: datetime) -> None:
+    """Let a purchase go of which nobody knows what became: another may be begun, after a pause."""
+    AutoTopUp.objects.filter(pk=checkout.account_id).update(next_try_at=now + FIRST_PAUSE, updated_at=now)
+    checkout.refresh_from_db()
+    if checkout.status not in UNDER_WAY:
+        return
+    why = "What became of it is not known; it is not tried again."
+    log.error("Auto top-up %s is given up: %s", checkout.pk, checkout.failure or why)
+    checkout.failure = checkout.failure or why
+    checkout.save(update_fields=["failure"])
+    set_status(checkout, CheckoutStatus.FAILED)
+
+
+@transaction.atomic
 def _declined(checkout: Checkout, why: str, now: datetime) -> None:
     """Note a decline; wait longer before the next try, or switch it off and tell the owner."""
+    why = why.rstrip(".")
     row = AutoTopUp.objects.select_for_update(no_key=True).filter(pk=checkout.account_id).first()
     checkout.refresh_from_db()
     if checkout.status not in UNDER_WAY and checkout.failure:

@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from billing.models import AutoTopUp, Checkout, Payment
+from billing.providers import stripe
 from billing.services import reconciliation, topups
 from credits.models import Account
 from credits.services.accounts import freeze_account
@@ -130,6 +131,7 @@ class TestADecline:
         topups.top_up_due()
         assert [message.to for message in mail.outbox] == [["bob@example.com"]]
         assert "was declined several times" in mail.outbox[0].body
+        assert ".." not in mail.outbox[0].body
 
     def test_for_want_of_a_card_counts_too(self, till: Till, low: Account) -> None:
         for held in till.fake.store.all("pm"):
@@ -150,6 +152,36 @@ class TestADecline:
         decline(till, "pm_card_visa")
         topups.top_up_due(now=timezone.now() + timedelta(minutes=6))
         assert (row().failures, row().next_try_at, standing(low)[0]) == (0, None, 110)
+
+
+class TestAKeyOfOursThatIsNotAccepted:
+    def test_is_no_decline_of_the_customer_s(self, till: Till, low: Account, settings: Any) -> None:
+        settings.AUTO_TOPUP_FAILURES, good = 1, settings.STRIPE_SECRET_KEY
+        Account.objects.filter(pk=low.pk).update(email="bob@example.com")
+        settings.STRIPE_SECRET_KEY = "sk_test_revoked"
+        stripe.forget()
+        topups.top_up_due()
+        assert (row().enabled, row().failures, mail.outbox) == (True, 0, [])
+        waiting = Checkout.objects.get(automatic=True)
+        assert (waiting.status, waiting.failure) == ("open", "The payment provider does not accept our key.")
+
+        settings.STRIPE_SECRET_KEY = good
+        stripe.forget()
+        topups.top_up_due(now=timezone.now() + LATER)
+
+        assert (charged(till), standing(low)[0]) == ([1000], 110)
+        assert Checkout.objects.get(automatic=True).failure == ""
+
+    def test_for_days_is_none_either(self, till: Till, low: Account, settings: Any) -> None:
+        settings.AUTO_TOPUP_FAILURES = 1
+        settings.STRIPE_SECRET_KEY = "sk_test_revoked"
+        stripe.forget()
+        topups.top_up_due()
+
+        topups.top_up_due(now=timezone.now() + timedelta(days=1))
+
+        assert (row().enabled, row().failures) == (True, 0)
+        assert Checkout.objects.get(automatic=True).status == "failed"
 
 
 class TestWhoeverIsCutOff:
