@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                 ('next_try_at', models.DateTimeField(help_text='After a decline it waits until then.', null=True)),
                 ('off_at', models.DateTimeField(help_text='When it was switched off.', null=True)),
                 ('off_reason', models.CharField(blank=True, help_text='Why it was switched off, and by whom.', max_length=255)),
+                ('stopped', models.BooleanField(default=False, help_text='Whether declines switched it off, or money that went back, and not somebody.')),
                 ('created_at', models.DateTimeField()),
                 ('updated_at', models.DateTimeField()),
             ],

@@ -18,6 +18,7 @@ from billing import refusals
 from billing.models import Checkout, CheckoutStatus, Dispute, Payment, Refund
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
+from billing.services.brakes import stop_auto_topup
 from billing.services.checkouts import set_status
 from billing.services.customers import account_of_customer
 from credits import refusals as ledger
@@ -85,6 +86,7 @@ def record_payment(facts: Facts) -> Payment:
     payment = Payment.objects.select_for_update(no_key=True).filter(provider_id=intent.id).first()
     if payment is None:
         payment = _begun(intent)
+    back = _goes_back(payment, facts)
     _describe(payment, facts)
     if payment.checkout is not None:
         _note_on(payment.checkout, intent)
@@ -92,9 +94,17 @@ def record_payment(facts: Facts) -> Payment:
             _credit(payment, payment.checkout, intent)
     _keep_records(payment, facts)
     _claw_back(payment, facts)
+    if back and payment.movement_id is not None:
+        stop_auto_topup(payment.account_id, _why(facts))
     payment.updated_at = timezone.now()
     payment.save()
     return payment
+
+
+def _goes_back(payment: Payment, facts: Facts) -> bool:
+    """Tell whether more of a payment is gone, or in question, than when it was last told of."""
+    more = facts.refunded + facts.lost > payment.refunded_minor + payment.disputed_minor
+    return more or (facts.under_dispute and not payment.under_dispute)
 
 
 def _begun(intent: told.PaymentIntent) -> Payment:

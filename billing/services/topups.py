@@ -3,7 +3,7 @@
 What is bought is a Checkout before the card is charged, with a key made of its id, and is credited by the payment as
 any other. So whoever dies when, the card is charged once: a purchase that was cut off is asked for again under its key
 while the provider remembers that, and after that only waited for. One is under way at a time; a decline doubles the
-pause before the next try; after several it is switched off and the owner is told.
+pause before the next try; after several it is switched off and the owner is told (``brakes`` has what else does so).
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
-from django.template.loader import render_to_string
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from billing import refusals
-from billing.models import AutoTopUp, Checkout, CheckoutKind, CheckoutStatus, Customer, Pack
+from billing.models import AutoTopUp, Checkout, CheckoutKind, CheckoutStatus, Pack
 from billing.providers import stripe
+from billing.services.brakes import switch_off
 from billing.services.checkouts import set_status
 from billing.services.customers import customer_of
 from billing.services.payments import look_up_payment, record_payment
@@ -139,6 +138,7 @@ def set_auto_topup(
         "next_try_at": None,
         "off_at": None,
         "off_reason": "",
+        "stopped": False,
         "updated_at": now,
     }
     made, _ = AutoTopUp.objects.update_or_create(
@@ -152,7 +152,9 @@ def switch(account: UUID, *, on: bool, reason: str = "") -> bool:
     now = timezone.now()
     what = {"off_at": None, "off_reason": ""} if on else {"off_at": now, "off_reason": reason[:255]}
     rows = AutoTopUp.objects.filter(pk=account)
-    return bool(rows.update(enabled=on, failures=0, failure="", next_try_at=None, updated_at=now, **what))
+    return bool(
+        rows.update(enabled=on, stopped=False, failures=0, failure="", next_try_at=None, updated_at=now, **what)
+    )
 
 
 def pause(failures: int) -> timedelta:
@@ -259,24 +261,8 @@ def _declined(checkout: Checkout, why: str, now: datetime) -> None:
     row.failures, row.failure, row.updated_at = row.failures + 1, why[:255], now
     row.next_try_at = now + pause(row.failures)
     if row.failures >= settings.AUTO_TOPUP_FAILURES:
-        row.enabled, row.off_at = False, now
-        row.off_reason = f"Declined {row.failures} times in a row: {why}"[:255]
-        log.error("The auto top-up of account %s is switched off: %s", row.account_id, row.off_reason)
-        transaction.on_commit(lambda: _tell(checkout, row))
+        price = say_money(checkout.amount_minor, checkout.currency)
+        switch_off(
+            row, f"Declined {row.failures} times in a row: {why}", "auto_topup_off", price=price, why=row.failure
+        )
     row.save()
-
-
-def _tell(checkout: Checkout, row: AutoTopUp) -> None:
-    """Write to the owner that it is switched off, where an address is known."""
-    account = Account.objects.get(pk=row.account_id)
-    known = Customer.objects.filter(account=account, deleted=False).values_list("email", flat=True).first()
-    address = account.email or known
-    if not address:
-        return
-    price = say_money(checkout.amount_minor, checkout.currency)
-    text = render_to_string("emails/auto_topup_off.txt", {"account": account, "price": price, "why": row.failure})
-    try:
-        send_mail("Your automatic top-up is switched off", text, None, [address])
-    except OSError:
-        # The admin says it too; a mail server that is away must not undo it.
-        log.exception("The owner of account %s could not be told", row.account_id)
