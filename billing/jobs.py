@@ -20,6 +20,7 @@ from billing.services import (
     refunds,
     relay,
     replays,
+    strays,
     topups,
 )
 from credits.jobs import MINUTE, Job, by_name
@@ -84,6 +85,9 @@ JOBS = by_name([
     Job("top_up", "Lets accounts that run low buy by their saved card", MINUTE, top_up),
     Job("claim_again", "Takes back, or freezes, what came since of payments that went back or are disputed", MINUTE,
         claims.claim_again),
+    Job("end_strays", "Ends at the payment provider's the subscriptions of closed accounts and those that came second",
+        MINUTE, strays.end_strays),
+    Job("close_pages", "Closes the pages to pay on that closed accounts had open", MINUTE, strays.close_pages),
     Job("finish_refunds", "Finishes refunds that whoever asked for was cut off from", MINUTE, refunds.finish_refunds),
     Job("reconcile_payments", "Takes in what the payment provider told and we did not hear, and lists what differs",
         crontab(hour="2", minute="0"), reconcile),

@@ -135,6 +135,12 @@ class StripeRefused(StripeFailure):
         self.reason = reason
 
 
+class StripeKeyRefused(StripeFailure):
+    """Stripe does not accept our key: it was revoked, or lacks a right. Nothing was done; an operator mends it."""
+
+    code, title = "payments_refused", "The payment provider does not accept our key."
+
+
 class StripeNotFound(StripeFailure):
     """Stripe knows nothing of that id, at least not in the mode of our key."""
 

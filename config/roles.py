@@ -11,6 +11,7 @@ BOOKS = frozenset({
     "subscriptions.view_plan", "subscriptions.view_planversion", "subscriptions.view_subscription",
     "billing.view_payment", "billing.view_invoice", "billing.view_pack", "billing.view_difference",
     "billing.view_autotopup", "billing.view_notice", "billing.view_noticeaddress", "billing.view_planprice",
+    "billing.view_straysubscription",
 })  # fmt: skip
 MACHINERY = frozenset({
     "billing.view_providerevent", "billing.view_deadletter", "credits.view_taskrun",

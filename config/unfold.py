@@ -131,6 +131,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Invoices", "receipt_long", "billing.invoice"),
                     _page("Webhook inbox", "webhook", "billing.providerevent"),
                     _page("Dead letters", "unsubscribe", "billing.deadletter", badge="billing.admin.letters.waiting"),
+                    _page("Stray subscriptions", "call_split", "billing.straysubscription"),
                     _page("Differences", "difference", "billing.difference", badge="billing.admin.differences.waiting"),
                     _page("Auto top-ups", "autopay", "billing.autotopup"),
                     _page("Packs", "redeem", "billing.pack"),

@@ -13,6 +13,7 @@ from billing.admin import (
     letters,
     notices,
     payments,
+    strays,
     topups,
     verbs,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "letters",
     "notices",
     "payments",
+    "strays",
     "topups",
     "verbs",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from django.http import HttpRequest
 from django.urls import reverse
 
-from billing.models import Difference, EventState, ProviderEvent
+from billing.models import Difference, EventState, ProviderEvent, StraySubscription
+from billing.models.strays import StrayState
 from billing.queries import uncredited_payments
 from credits.admin.desk import Board, Tile, register
 
@@ -19,6 +20,13 @@ def payments(request: HttpRequest) -> Iterator[Tile]:
     count = uncredited_payments().order_by()[: MOST + 1].count()
     address = f"{reverse('admin:billing_payment_changelist')}?waits=yes"
     yield Tile("Payments that brought nothing", f"{count:,}", address, "", alarm=bool(count))
+
+
+def strays(request: HttpRequest) -> Iterator[Tile]:
+    """Tell how many subscriptions at the provider's are yet to be ended there."""
+    count = StraySubscription.objects.filter(state=StrayState.OPEN).count()
+    address = f"{reverse('admin:billing_straysubscription_changelist')}?state__exact=open"
+    yield Tile("Subscriptions to be ended at Stripe", f"{count:,}", address, "", alarm=bool(count))
 
 
 def webhooks(request: HttpRequest) -> Iterator[Tile]:
@@ -35,4 +43,5 @@ def webhooks(request: HttpRequest) -> Iterator[Tile]:
 
 
 register(Board("Work waiting", "billing.view_payment", payments, place=6))
+register(Board("Work waiting", "billing.view_straysubscription", strays, place=6))
 register(Board("Work waiting", "billing.view_providerevent", webhooks, place=5))

@@ -40,7 +40,7 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_display_links = ("below",)
     list_select_related = ("account", "pack")
     list_before_template = "admin/credits/of_account.html"
-    list_filter = (OfAccount, "enabled")
+    list_filter = (OfAccount, "enabled", "stopped")
     ordering = ("-updated_at",)
     actions_detail = ("switch",)
     fields = (
@@ -71,7 +71,7 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="State")
     def state(self, row: AutoTopUp) -> SafeString:
         if not row.enabled:
-            return show.badge("Off", "danger" if row.failures else "default")
+            return show.badge("Off", "danger" if row.stopped else "default")
         return show.badge("Declined", "warning") if row.failures else show.badge("On", "success")
 
     @admin.display(description="Waits until")
@@ -130,9 +130,9 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
 
 def switched_off(request: HttpRequest) -> Iterator[Tile]:
-    """Tell how many were switched off by declines."""
-    count = AutoTopUp.objects.filter(enabled=False, failures__gt=0).count()
-    address = f"{reverse('admin:billing_autotopup_changelist')}?enabled__exact=0"
+    """Tell how many were switched off by declines, or by money that went back."""
+    count = AutoTopUp.objects.filter(enabled=False, stopped=True).count()
+    address = f"{reverse('admin:billing_autotopup_changelist')}?stopped__exact=1"
     yield Tile("Auto top-ups switched off", f"{count:,}", address, "", alarm=bool(count))
 
 

@@ -6,7 +6,8 @@ it was opened on. A Payment is money that came in, an Invoice what a period of a
 how money went back: light records, for support and for the figure to be clawed back. A PaymentCredit is a movement
 that a payment brought. A RefundOrder is a refund that
 was asked for here, an AutoTopUp what an account buys by itself when it runs low. A ProviderEvent is a webhook.
-A Difference is what the provider has otherwise than we do. A RelayLane is how far events were published on NATS, a
+A Difference is what the provider has otherwise than we do, a StraySubscription one there that
+nothing here follows. A RelayLane is how far events were published on NATS, a
 PublishedTotal how many, a DeadLetter a message from there that could not be applied.
 
 What others are told: a WebhookEndpoint is where events are sent, signed with a WebhookSecret; a WebhookDelivery is one
@@ -38,6 +39,7 @@ from billing.models.notices import Notice, NoticeAddress, NoticeKind, NoticeStat
 from billing.models.payments import Dispute, Invoice, Payment, PaymentCredit, Refund
 from billing.models.refunds import RefundOrder, RefundStatus
 from billing.models.relay import DeadLetter, LetterState, PublishedTotal, RelayLane
+from billing.models.strays import StraySubscription
 from billing.models.topups import AutoTopUp
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "RefundOrder",
     "RefundStatus",
     "RelayLane",
+    "StraySubscription",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -32,6 +32,9 @@ class AutoTopUp(models.Model):
     next_try_at = models.DateTimeField(null=True, help_text="After a decline it waits until then.")
     off_at = models.DateTimeField(null=True, help_text="When it was switched off.")
     off_reason = models.CharField(max_length=255, blank=True, help_text="Why it was switched off, and by whom.")
+    stopped = models.BooleanField(
+        default=False, help_text="Whether declines switched it off, or money that went back, and not somebody."
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

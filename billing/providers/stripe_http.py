@@ -62,9 +62,9 @@ def refuse(error: stripe.StripeError) -> refusals.StripeFailure:
         code = "idempotency_error"
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         log.error("Stripe answers %s: check STRIPE_SECRET_KEY", error.http_status)
-    else:
-        param = getattr(error, "param", None)
-        log.error("Stripe refused (%s, %s, %s), request %s", error.http_status, code, param, error.request_id)
+        return refusals.StripeKeyRefused("The payment provider does not accept our key.")
+    param = getattr(error, "param", None)
+    log.error("Stripe refused (%s, %s, %s), request %s", error.http_status, code, param, error.request_id)
     return refusals.StripeRefused("The payment provider turned the request down.", reason=code)
 
 

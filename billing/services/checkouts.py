@@ -142,7 +142,7 @@ def _close_earlier(checkout: Checkout) -> None:
         created_at__lt=checkout.created_at,
     )  # fmt: skip
     for page in earlier.exclude(provider_id=""):
-        told = _close(page.provider_id)
+        told = close_page(page.provider_id)
         if told.status == "complete":
             # It stays as it is: until its own event brings the plan, it keeps others from being opened.
             raise AlreadySubscribed("The account has just paid for a plan: it begins in a moment.")
@@ -150,7 +150,7 @@ def _close_earlier(checkout: Checkout) -> None:
             update_checkout(told)
 
 
-def _close(page: str) -> CheckoutSession:
+def close_page(page: str) -> CheckoutSession:
     """Let nobody pay on a page any more. Returns what became of it: somebody may just have paid."""
     client = stripe.client()
     try:
@@ -241,7 +241,7 @@ def _opened(checkout: Checkout, page: CheckoutSession, *, total: int) -> None:
         row.updated_at = timezone.now()
         row.save(update_fields=["provider_id", "url", "status", "failure", "updated_at"])
     if row.status == CheckoutStatus.EXPIRED:
-        _close(page.id)
+        close_page(page.id)
     checkout.provider_id, checkout.url, checkout.status, checkout.failure = (
         row.provider_id, row.url, row.status, row.failure
     )  # fmt: skip

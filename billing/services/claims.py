@@ -41,7 +41,7 @@ def claim(payment: Payment) -> None:
     """
     brought = note_brought(payment)
     gone, paid = _money(payment)
-    memo = Memo(SYSTEM, description=_why(payment), metadata={"payment": payment.provider_id})
+    memo = Memo(SYSTEM, description=why_back(payment), metadata={"payment": payment.provider_id})
     for credit in brought:
         claimed = _part(credit.movement, gone, paid)
         if claimed != credit.claimed:
@@ -169,7 +169,7 @@ def _standing(payment: Payment) -> tuple[object, ...]:
     return payment.claimed, account.version
 
 
-def _why(payment: Payment) -> str:
+def why_back(payment: Payment) -> str:
     """Return in words why credits are taken back, given back or frozen."""
     paid = say_money(payment.amount_minor, payment.currency)
     parts = []

@@ -16,12 +16,14 @@ from billing import refusals
 from billing.models import Checkout, CheckoutStatus, Dispute, Payment, Refund
 from billing.providers import stripe
 from billing.providers import stripe_objects as told
+from billing.services.brakes import stop_auto_topup
 from billing.services.checkouts import set_status
-from billing.services.claims import claim
+from billing.services.claims import claim, why_back
 from billing.services.customers import account_of_customer
+from credits import refusals as ledger
 from credits.amounts import say_money
 from credits.models import GrantCategory
-from credits.plan import SYSTEM, LotTerms, Memo
+from credits.plan import SYSTEM, LotTerms, Memo, Movement
 from credits.services import clock
 from credits.services.movements import add_credits
 
@@ -80,6 +82,7 @@ def record_payment(facts: Facts) -> Payment:
     payment = Payment.objects.select_for_update(no_key=True).filter(provider_id=intent.id).first()
     if payment is None:
         payment = _begun(intent)
+    back = _goes_back(payment, facts)
     _describe(payment, facts)
     if payment.checkout is not None:
         _note_on(payment.checkout, intent)
@@ -88,7 +91,15 @@ def record_payment(facts: Facts) -> Payment:
     _keep_records(payment, facts)
     payment.save()
     claim(payment)
+    if back and payment.movement_id is not None:
+        stop_auto_topup(payment.account_id, why_back(payment))
     return payment
+
+
+def _goes_back(payment: Payment, facts: Facts) -> bool:
+    """Tell whether more of a payment is gone, or in question, than when it was last told of."""
+    more = facts.refunded + facts.lost > payment.refunded_minor + payment.disputed_minor
+    return more or (facts.under_dispute and not payment.under_dispute)
 
 
 def _begun(intent: told.PaymentIntent) -> Payment:
@@ -133,8 +144,17 @@ def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) ->
         asked = say_money(checkout.amount_minor, checkout.currency)
         refuse_credits(payment, f"{paid} were paid, {asked} were asked for.")
         return
+    try:
+        movement = _brought(checkout, intent)
+    except (ledger.AccountClosed, ledger.BalanceLimit, ledger.ReferenceConflict) as refused:
+        refuse_credits(payment, refused.detail)
+        return
+    payment.movement_id, payment.uncredited = movement.id, ""
+
+
+def _brought(checkout: Checkout, intent: told.PaymentIntent) -> Movement:
     days = checkout.expires_after_days
-    movement = add_credits(
+    movement: Movement = add_credits(
         account=checkout.account_id,
         amount=checkout.credits,
         memo=Memo(
@@ -151,7 +171,7 @@ def _credit(payment: Payment, checkout: Checkout, intent: told.PaymentIntent) ->
             paid_minor=intent.amount_received,
         ),
     )
-    payment.movement_id, payment.uncredited = movement.id, ""
+    return movement
 
 
 def refuse_credits(payment: Payment, why: str) -> None:

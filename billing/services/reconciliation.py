@@ -16,12 +16,14 @@ from django.db import DataError, transaction
 from django.utils import timezone
 
 from billing import refusals
-from billing.models import Difference, DifferenceKind, ProviderEvent
+from billing.models import Difference, DifferenceKind, ProviderEvent, StraySubscription
+from billing.models.strays import StrayState
 from billing.providers import stripe
 from billing.providers.stripe_objects import Event, Unreadable
 from billing.services import comparison, payments, tiers
 from billing.services.comparison import Found
 from billing.services.inbox import store_event
+from billing.services.strays import end_stray
 from credits.refusals import Refusal
 from credits.services.runs import Done, said
 
@@ -122,6 +124,8 @@ def _apply(row: Difference) -> None:
         subscribed = tiers.look_up_subscription(row.about)
         with transaction.atomic():
             tiers.record_subscription(subscribed)
+        for stray in StraySubscription.objects.filter(provider_id=row.about, state=StrayState.OPEN):
+            end_stray(stray)
         return
     client = stripe.client()
     if row.kind == DifferenceKind.EVENT:

@@ -15,9 +15,11 @@ from billing.services.checkouts import set_status
 from billing.services.claims import note_brought
 from billing.services.customers import PROVIDER, account_of_customer
 from billing.services.inbox import wake
+from billing.services.straying import CLOSED, is_closed, note_stray, why_ended
 from credits.plan import SYSTEM
 from subscriptions.following import Paid, Told
 from subscriptions.models import PlanVersion, Status, Subscription
+from subscriptions.refusals import AlreadySubscribed
 from subscriptions.services.following import follow_provider
 from subscriptions.services.rows import terms_of
 from subscriptions.services.writing import Cause
@@ -37,42 +39,77 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A subscription, and all its invoices, the oldest first."""
+    """A subscription, and all its invoices, the oldest first.
+
+    ``over`` is the one that the account is on here, where that is over there and nobody may have heard of it.
+    """
 
     subscription: told.Subscription
     invoices: tuple[told.Invoice, ...]
+    over: Facts | None = None
 
 
 def look_up_subscription(subscription: str) -> Facts:
     """Ask the provider for a subscription and all its invoices. Raises StripeFailure."""
     client = stripe.client()
-    return Facts(client.subscription(subscription), tuple(client.invoices_of(subscription)))
+    found = client.subscription(subscription)
+    return Facts(found, tuple(client.invoices_of(subscription)), _over_of(found))
+
+
+def _over_of(subscription: told.Subscription) -> Facts | None:
+    """Look up the other subscription that an account is on. Returns it where it is over at the provider's."""
+    account = account_of_customer(subscription.customer, livemode=subscription.livemode)
+    live = Subscription.objects.filter(account=account, provider=PROVIDER).exclude(status=Status.CANCELED)
+    other = live.exclude(provider_reference__in=["", subscription.id]).values_list("provider_reference", flat=True)
+    if account is None or not other:
+        return None
+    client = stripe.client()
+    found = client.subscription(other[0])
+    ended = STATUSES.get(found.status) == Status.CANCELED
+    return Facts(found, tuple(client.invoices_of(found.id))) if ended else None
 
 
 def record_subscription(facts: Facts) -> Subscription | None:
     """Keep the invoices, and let the account's subscription be what the provider says: plan, status, period, credits.
 
+    One that the account cannot have, because it has another one or is closed, is noted as a stray, to be ended there.
     Called in a transaction. Raises NotOurs, ParentUnknown where no plan is sold at its price yet, and what
     ``follow_provider`` raises.
     """
+    if facts.over is not None:
+        record_subscription(facts.over)
     subscription = facts.subscription
     account = _account_of(subscription)
     for invoice in facts.invoices:
         _keep_invoice(account, invoice)
     if subscription.status not in STATUSES:
         return None
-    row = follow_provider(
-        account=account,
-        provider=PROVIDER,
-        reference=subscription.id,
-        told=replace(told_of(subscription), history=_history(facts)),
-        cause=BY_PROVIDER,
-    )
-    Invoice.objects.filter(subscription_reference=subscription.id, status="paid").update(followed=True)
+    row, why = _follow(facts, account)
+    if not why:
+        Invoice.objects.filter(subscription_reference=subscription.id, status="paid").update(followed=True)
     _close_checkout(subscription)
     for invoice in facts.invoices:
         _keep_payments(account, invoice)
+    note_stray(subscription, account, why)
     return row
+
+
+def _follow(facts: Facts, account: UUID) -> tuple[Subscription | None, str]:
+    """Follow a subscription. Returns the account's, or why nothing here follows it."""
+    subscription = facts.subscription
+    if why := why_ended(subscription.id):
+        return None, why
+    try:
+        row = follow_provider(
+            account=account,
+            provider=PROVIDER,
+            reference=subscription.id,
+            told=replace(told_of(subscription), history=_history(facts)),
+            cause=BY_PROVIDER,
+        )
+    except AlreadySubscribed as refused:
+        return None, refused.detail
+    return row, CLOSED if is_closed(account) else ""
 
 
 def _account_of(subscription: told.Subscription) -> UUID:

@@ -3,7 +3,7 @@
 What is bought is a Checkout before the card is charged, with a key made of its id, and is credited by the payment as
 any other. So whoever dies when, the card is charged once: a purchase that was cut off is asked for again under its key
 while the provider remembers that, and after that only waited for. One is under way at a time; a decline doubles the
-pause before the next try; after several it is switched off and the owner is told.
+pause before the next try; after several it is switched off and the owner is told (``brakes`` has what else does so).
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
-from django.template.loader import render_to_string
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from billing import refusals
-from billing.models import AutoTopUp, Checkout, CheckoutKind, CheckoutStatus, Customer, Pack
+from billing.models import AutoTopUp, Checkout, CheckoutKind, CheckoutStatus, Pack
 from billing.providers import stripe
+from billing.services.brakes import switch_off
 from billing.services.checkouts import set_status
 from billing.services.customers import customer_of
 from billing.services.payments import look_up_payment, record_payment
@@ -84,10 +83,11 @@ def charge(checkout: Checkout, *, now: datetime) -> None:
     """Charge what is open, once, and apply what came of it. Raises StripeFailure where that is not known.
 
     A purchase that is older than the provider's memory of its key is not asked for again: it is given up, and should
-    it have been paid all the same, the payment's own event brings the credits.
+    it have been paid all the same, the payment's own event brings the credits. That is nobody's decline, no more than
+    a key of ours that is not accepted.
     """
     if now - checkout.created_at > REMEMBERED:
-        _declined(checkout, "What became of it is not known; it is not tried again.", now)
+        _give_up(checkout, now)
         return
     client = stripe.client()
     try:
@@ -113,6 +113,7 @@ def charge(checkout: Checkout, *, now: datetime) -> None:
     facts = look_up_payment(intent.id)
     with transaction.atomic():
         record_payment(facts)
+        Checkout.objects.filter(pk=checkout.pk).update(failure="")
         AutoTopUp.objects.filter(pk=checkout.account_id).update(failures=0, failure="", next_try_at=None)
 
 
@@ -137,6 +138,7 @@ def set_auto_topup(
         "next_try_at": None,
         "off_at": None,
         "off_reason": "",
+        "stopped": False,
         "updated_at": now,
     }
     made, _ = AutoTopUp.objects.update_or_create(
@@ -150,7 +152,9 @@ def switch(account: UUID, *, on: bool, reason: str = "") -> bool:
     now = timezone.now()
     what = {"off_at": None, "off_reason": ""} if on else {"off_at": now, "off_reason": reason[:255]}
     rows = AutoTopUp.objects.filter(pk=account)
-    return bool(rows.update(enabled=on, failures=0, failure="", next_try_at=None, updated_at=now, **what))
+    return bool(
+        rows.update(enabled=on, stopped=False, failures=0, failure="", next_try_at=None, updated_at=now, **what)
+    )
 
 
 def pause(failures: int) -> timedelta:
@@ -213,6 +217,7 @@ def _quietly(checkout: Checkout, now: datetime) -> None:
         charge(checkout, now=now)
     except Refusal as refusal:
         log.warning("What became of auto top-up %s is not known yet: %s", checkout.pk, refusal.detail)
+        Checkout.objects.filter(pk=checkout.pk, status=CheckoutStatus.OPEN).update(failure=refusal.detail[:255])
     except Exception:
         # One that cannot be charged must not keep the others from it.
         log.exception("Auto top-up %s could not be charged", checkout.pk)
@@ -227,8 +232,23 @@ def _note_failed_payment(intent: str) -> None:
 
 
 @transaction.atomic
+def _give_up(checkout: Checkout, now: datetime) -> None:
+    """Let a purchase go of which nobody knows what became: another may be begun, after a pause."""
+    AutoTopUp.objects.filter(pk=checkout.account_id).update(next_try_at=now + FIRST_PAUSE, updated_at=now)
+    checkout.refresh_from_db()
+    if checkout.status not in UNDER_WAY:
+        return
+    why = "What became of it is not known; it is not tried again."
+    log.error("Auto top-up %s is given up: %s", checkout.pk, checkout.failure or why)
+    checkout.failure = checkout.failure or why
+    checkout.save(update_fields=["failure"])
+    set_status(checkout, CheckoutStatus.FAILED)
+
+
+@transaction.atomic
 def _declined(checkout: Checkout, why: str, now: datetime) -> None:
     """Note a decline; wait longer before the next try, or switch it off and tell the owner."""
+    why = why.rstrip(".")
     row = AutoTopUp.objects.select_for_update(no_key=True).filter(pk=checkout.account_id).first()
     checkout.refresh_from_db()
     if checkout.status not in UNDER_WAY and checkout.failure:
@@ -241,24 +261,8 @@ def _declined(checkout: Checkout, why: str, now: datetime) -> None:
     row.failures, row.failure, row.updated_at = row.failures + 1, why[:255], now
     row.next_try_at = now + pause(row.failures)
     if row.failures >= settings.AUTO_TOPUP_FAILURES:
-        row.enabled, row.off_at = False, now
-        row.off_reason = f"Declined {row.failures} times in a row: {why}"[:255]
-        log.error("The auto top-up of account %s is switched off: %s", row.account_id, row.off_reason)
-        transaction.on_commit(lambda: _tell(checkout, row))
+        price = say_money(checkout.amount_minor, checkout.currency)
+        switch_off(
+            row, f"Declined {row.failures} times in a row: {why}", "auto_topup_off", price=price, why=row.failure
+        )
     row.save()
-
-
-def _tell(checkout: Checkout, row: AutoTopUp) -> None:
-    """Write to the owner that it is switched off, where an address is known."""
-    account = Account.objects.get(pk=row.account_id)
-    known = Customer.objects.filter(account=account, deleted=False).values_list("email", flat=True).first()
-    address = account.email or known
-    if not address:
-        return
-    price = say_money(checkout.amount_minor, checkout.currency)
-    text = render_to_string("emails/auto_topup_off.txt", {"account": account, "price": price, "why": row.failure})
-    try:
-        send_mail("Your automatic top-up is switched off", text, None, [address])
-    except OSError:
-        # The admin says it too; a mail server that is away must not undo it.
-        log.exception("The owner of account %s could not be told", row.account_id)

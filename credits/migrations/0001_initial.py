@@ -1009,6 +1009,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='account',
+            index=models.Index(condition=models.Q(('status', 'closed')), fields=['id'], name='account_closed'),
+        ),
+        migrations.AddIndex(
+            model_name='account',
             index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('external_id'), name='text_pattern_ops'), name='account_external_id'),
         ),
         migrations.AddIndex(

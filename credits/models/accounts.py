@@ -130,6 +130,7 @@ class Account(models.Model):
         ]
         indexes = [
             models.Index(name="account_created", fields=["-created_at", "id"]),
+            models.Index(name="account_closed", fields=["id"], condition=Q(status="closed")),
             models.Index(OpClass(Upper("external_id"), name="text_pattern_ops"), name="account_external_id"),
             models.Index(OpClass(Upper("email"), name="text_pattern_ops"), name="account_email"),
             models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="account_name"),

@@ -39,6 +39,7 @@ LISTS = {
     "billing/planprice/": EVERYBODY,
     "billing/difference/": EVERYBODY,
     "billing/autotopup/": EVERYBODY,
+    "billing/straysubscription/": EVERYBODY,
     "billing/providerevent/": {L, F, E, A},
     "billing/webhookendpoint/": {S, L, E, A},
     "billing/webhookdelivery/": {S, L, E, A},

@@ -216,3 +216,19 @@ class TestAnEnd:
         assert current_subscription(pro.account.pk).subscription is None
         assert pro.charged() == [2900, 2900]
         assert pro.credits() == [1000, 1000]
+
+    def test_that_came_is_taken_back_by_nobody(self, pro: Kept) -> None:
+        assert pro.ask("resume", 409)["code"] == "nothing_to_resume"
+        pro.ask("cancel", at_period_end=False)
+        asked = len(pro.till.fake.events())
+
+        assert pro.ask("resume", 409)["code"] == "subscription_ended"
+        assert pro.ask("cancel", 409)["code"] == "subscription_ended"
+        assert len(pro.till.fake.events()) == asked
+
+    def test_is_refused_by_the_same_words_as_of_one_kept_by_hand(self, till: Till, api: Api, bob: Account) -> None:
+        made = api.post("/api/v1/subscriptions", {"account": "bob", "plan": "PRO"}).json()
+        address = f"/api/v1/subscriptions/{made['id']}"
+        assert api.post(f"{address}/resume", {}).json()["code"] == "nothing_to_resume"
+        api.post(f"{address}/cancel", {"at_period_end": False})
+        assert api.post(f"{address}/resume", {}).json()["code"] == "subscription_ended"

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from billing import refusals
 from billing.models import Payment, Refund, RefundOrder
+from billing.providers import stripe
 from billing.services import refunds
 from credits.models import Account, StaffAct, Transaction
 from credits.refusals import InvalidField, Refusal
@@ -104,6 +105,21 @@ class TestTwoAtOnce:
 
 
 class TestWhoeverIsCutOff:
+    def test_by_a_key_that_is_not_accepted_has_it_finished_later(
+        self, till: Till, paid: Payment, bob: Account, settings: Any
+    ) -> None:
+        good, settings.STRIPE_SECRET_KEY = settings.STRIPE_SECRET_KEY, "sk_test_revoked"
+        stripe.forget()
+        with pytest.raises(refusals.StripeFailure):
+            give_back(paid, 500)
+        assert RefundOrder.objects.get().status == "pending"
+        settings.STRIPE_SECRET_KEY = good
+        stripe.forget()
+
+        later = timezone.now() + refunds.PATIENCE + timedelta(seconds=1)
+        assert refunds.finish_refunds(now=later) == 1
+        assert (standing(bob)[0], at_the_provider(till)) == (50, [500])
+
     def test_by_a_provider_that_is_away_has_it_finished_later(self, till: Till, paid: Payment, bob: Account) -> None:
         till.fake.api.faults.extend([Fault(), Fault(), Fault()])
         with pytest.raises(refusals.StripeUnreachable):

@@ -36,7 +36,7 @@ FAILURES: list[tuple[Fault, type[Exception]]] = [
     (Fault(409), refusals.StripeUnreachable),
     (Fault(drop=True), refusals.StripeUnreachable),
     (Fault(400), refusals.StripeRefused),
-    (Fault(403), refusals.StripeRefused),
+    (Fault(403), refusals.StripeKeyRefused),
 ]
 
 

@@ -15,11 +15,12 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import AutoTopUp, Checkout, Payment
-from billing.services import reconciliation, topups
+from billing.models import AutoTopUp, Checkout, Payment, ProviderEvent
+from billing.providers import stripe
+from billing.services import reconciliation, refunds, topups
 from credits.models import Account
 from credits.services.accounts import freeze_account
-from tests.billing.till import Till, standing
+from tests.billing.till import WHO, Till, standing
 from tests.conftest import Api, stripe_settings
 from tests.factories import spend
 from tests.fakes.stripe import Fault
@@ -130,6 +131,7 @@ class TestADecline:
         topups.top_up_due()
         assert [message.to for message in mail.outbox] == [["bob@example.com"]]
         assert "was declined several times" in mail.outbox[0].body
+        assert ".." not in mail.outbox[0].body
 
     def test_for_want_of_a_card_counts_too(self, till: Till, low: Account) -> None:
         for held in till.fake.store.all("pm"):
@@ -150,6 +152,99 @@ class TestADecline:
         decline(till, "pm_card_visa")
         topups.top_up_due(now=timezone.now() + timedelta(minutes=6))
         assert (row().failures, row().next_try_at, standing(low)[0]) == (0, None, 110)
+
+
+class TestMoneyThatGoesBack:
+    """Credits that go with it leave the account low: the card must not be charged for that."""
+
+    @pytest.fixture
+    def bought(self, till: Till, low: Account) -> Payment:
+        """What Bob's account has bought by itself."""
+        Account.objects.filter(pk=low.pk).update(email="bob@example.com")
+        topups.top_up_due()
+        till.deliver()
+        return Payment.objects.get(checkout__automatic=True)
+
+    def went_back(self, till: Till, payment: Payment, how: str) -> None:
+        if how == "refunded here":
+            refunds.refund_payment(
+                once=None, payment=payment.provider_id, amount_minor=500, reason="Asked for", actor=WHO
+            )
+        elif how == "refunded there":
+            till.fake.refund(payment.charge_reference)
+        else:
+            till.fake.open_dispute(payment.charge_reference)
+        till.deliver()
+
+    @pytest.mark.parametrize("how", ["refunded here", "refunded there", "disputed"])
+    @pytest.mark.parametrize("automatic", [True, False])
+    def test_switches_it_off_and_tells(
+        self, till: Till, low: Account, bought: Payment, how: str, automatic: bool
+    ) -> None:
+        self.went_back(till, Payment.objects.get(checkout__automatic=automatic), how)
+
+        assert topups.top_up_due(now=timezone.now() + timedelta(hours=2)) == 0
+        assert charged(till) == [1000]
+        off = row()
+        assert (off.enabled, off.stopped, off.failures) == (False, True, 0)
+        assert off.off_reason.startswith("Money goes back: ")
+        assert [message.to for message in mail.outbox] == [["bob@example.com"]]
+        assert off.off_reason.removeprefix("Money goes back: ") in mail.outbox[0].body
+
+    def test_and_is_switched_on_again_stays_on_whatever_is_told_again(
+        self, till: Till, low: Account, bought: Payment
+    ) -> None:
+        self.went_back(till, bought, "refunded there")
+        told = till.fake.events()
+        topups.switch(low.pk, on=True)
+
+        till.deliver(told)
+        reconciliation.take_in_missing()
+        till.work()
+        ProviderEvent.objects.filter(type="charge.refunded").update(state="received", next_try_at=timezone.now())
+        till.work()
+
+        assert (row().enabled, row().stopped) == (True, False)
+        assert len(mail.outbox) == 1
+
+    def test_is_told_to_staff(self, till: Till, low: Account, bought: Payment) -> None:
+        self.went_back(till, bought, "disputed")
+        desk = Client()
+        desk.force_login(User.objects.create_superuser("carol"))
+
+        found = desk.get("/admin/billing/autotopup/?stopped__exact=1").content.decode()
+        assert f"/admin/billing/autotopup/{low.pk}/change/" in found
+        assert "stopped__exact=1" in desk.get("/admin/").content.decode()
+
+
+class TestAKeyOfOursThatIsNotAccepted:
+    def test_is_no_decline_of_the_customer_s(self, till: Till, low: Account, settings: Any) -> None:
+        settings.AUTO_TOPUP_FAILURES, good = 1, settings.STRIPE_SECRET_KEY
+        Account.objects.filter(pk=low.pk).update(email="bob@example.com")
+        settings.STRIPE_SECRET_KEY = "sk_test_revoked"
+        stripe.forget()
+        topups.top_up_due()
+        assert (row().enabled, row().failures, mail.outbox) == (True, 0, [])
+        waiting = Checkout.objects.get(automatic=True)
+        assert (waiting.status, waiting.failure) == ("open", "The payment provider does not accept our key.")
+
+        settings.STRIPE_SECRET_KEY = good
+        stripe.forget()
+        topups.top_up_due(now=timezone.now() + LATER)
+
+        assert (charged(till), standing(low)[0]) == ([1000], 110)
+        assert Checkout.objects.get(automatic=True).failure == ""
+
+    def test_for_days_is_none_either(self, till: Till, low: Account, settings: Any) -> None:
+        settings.AUTO_TOPUP_FAILURES = 1
+        settings.STRIPE_SECRET_KEY = "sk_test_revoked"
+        stripe.forget()
+        topups.top_up_due()
+
+        topups.top_up_due(now=timezone.now() + timedelta(days=1))
+
+        assert (row().enabled, row().failures) == (True, 0)
+        assert Checkout.objects.get(automatic=True).status == "failed"
 
 
 class TestWhoeverIsCutOff:

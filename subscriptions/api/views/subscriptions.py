@@ -18,8 +18,9 @@ from credits.api.schema import describe
 from credits.api.views.base import ApiViewSet
 from credits.models import Scope, Unit
 from credits.plan import Owner
+from credits.services import clock
 from credits.services.locks import read_account
-from subscriptions import providers, queries, refusals
+from subscriptions import providers, queries, refusals, rules
 from subscriptions.api import examples
 from subscriptions.api.requests import (
     CancelRequest,
@@ -263,7 +264,10 @@ def _stored(row: Subscription) -> dict[str, Any]:
 
 
 def _act_at(collector: providers.Collector, row: Subscription, service: Any, how: Mapping[str, Any]) -> Subscription:
-    """Do a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do."""
+    """Do a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do.
+
+    What the rules refuse is refused before the provider is asked.
+    """
     if service in {subscriptions.upgrade, subscriptions.downgrade}:
         at_once = service is subscriptions.upgrade or how["at_once"]
         version = current_version(how["plan"])
@@ -273,8 +277,10 @@ def _act_at(collector: providers.Collector, row: Subscription, service: Any, how
         else:
             (collector.change if at_once else collector.change_later)(subscription=row, version=version)
     elif service is subscriptions.cancel:
+        rules.cancel(state_of(row), clock.now(), at_period_end=how["at_period_end"])
         collector.cancel(subscription=row, at_period_end=how["at_period_end"])
     elif service is subscriptions.resume:
+        rules.resume(state_of(row), clock.now())
         collector.resume(subscription=row)
     else:
         raise refusals.NotNow("Who collects its payments pauses it, in the provider's dashboard.")
