@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('topup', 'Top-up'), ('plan', 'Plan credits'), ('trial', 'Trial credits'), ('promotion', 'Promotional credits'), ('order', 'Order credits'), ('usage', 'Usage'), ('capture', 'Captured hold'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('expiry', 'Expiry'), ('transfer', 'Transfer'), ('clawback', 'Clawback'), ('reversal', 'Reversal')], max_length=10)),
                 ('reference_type', models.CharField(blank=True, max_length=50)),
-                ('amount', credits.models.fields.AmountField()),
+                ('amount', credits.models.fields.TotalField()),
                 ('movements', models.BigIntegerField()),
             ],
             options={
@@ -499,7 +499,7 @@ class Migration(migrations.Migration):
                 ('day', models.DateField(help_text="In the account's time zone, as it was then.")),
                 ('feature', models.CharField(blank=True, max_length=100)),
                 ('kind', models.CharField(choices=[('topup', 'Top-up'), ('plan', 'Plan credits'), ('trial', 'Trial credits'), ('promotion', 'Promotional credits'), ('order', 'Order credits'), ('usage', 'Usage'), ('capture', 'Captured hold'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('expiry', 'Expiry'), ('transfer', 'Transfer'), ('clawback', 'Clawback'), ('reversal', 'Reversal')], max_length=10)),
-                ('amount', credits.models.fields.AmountField()),
+                ('amount', credits.models.fields.TotalField()),
                 ('quantity', credits.models.fields.QuantityField()),
                 ('movements', models.BigIntegerField()),
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='day_totals', to='credits.account')),

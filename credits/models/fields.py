@@ -41,6 +41,12 @@ class AmountField(FixedField):
     digits, places = MAX_DIGITS, DECIMAL_PLACES
 
 
+class TotalField(FixedField):
+    """A sum of amounts, of however many accounts and days."""
+
+    digits, places = 38, DECIMAL_PLACES
+
+
 class QuantityField(FixedField):
     """How much of a feature was used, exact to twelve decimal places: calls, seconds, dollars of cost."""
 

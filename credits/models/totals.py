@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 
 from credits.models.accounts import Account
-from credits.models.fields import AmountField, QuantityField
+from credits.models.fields import QuantityField, TotalField
 from credits.models.transactions import TransactionKind
 from credits.models.units import Unit
 
@@ -16,7 +16,7 @@ class DayTotal(models.Model):
     day = models.DateField(help_text="In the account's time zone, as it was then.")
     feature = models.CharField(max_length=100, blank=True)
     kind = models.CharField(max_length=10, choices=TransactionKind.choices)
-    amount = AmountField()
+    amount = TotalField()
     quantity = QuantityField()
     movements = models.BigIntegerField()
 
@@ -46,7 +46,7 @@ class KindTotal(models.Model):
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=10, choices=TransactionKind.choices)
     reference_type = models.CharField(max_length=50, blank=True)
-    amount = AmountField()
+    amount = TotalField()
     movements = models.BigIntegerField()
 
     class Meta:

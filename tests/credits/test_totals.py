@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 
 from credits import statistics
-from credits.models import Account, DayTotal, Transaction
+from credits.models import Account, DayTotal, KindTotal, Transaction
 from credits.plan import Movement
 from credits.plan.state import QuotaKey
 from credits.plan.windows import Period, day_of
@@ -80,6 +80,16 @@ def test_a_long_tail_is_folded_when_it_is_read(database: None, alice: Account, m
 
     assert told.total.consumed == 5
     assert sum(DayTotal.objects.values_list("movements", flat=True)) == 6
+
+
+def test_what_moved_may_be_more_than_any_account_can_hold(database: None) -> None:
+    account = make_account(external_id="whale", balance=0)
+    for _ in range(102):
+        give(account, 10**12)
+        spend(account, 10**12)
+
+    assert roll_up_statistics() == 1
+    assert KindTotal.objects.get(kind="usage").amount == -102 * 10**12
 
 
 def test_rolling_up_takes_every_account_once(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
