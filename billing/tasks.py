@@ -10,6 +10,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready
 from django.core.cache import cache
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
@@ -17,6 +18,7 @@ from billing.jobs import JOBS, deliver_webhooks, process_inbox, send_notices
 from billing.providers.breaker import Breaker, Open
 from billing.services.deliveries import soonest
 from billing.services.inbox import LEASE
+from billing.services.inbox import soonest as soonest_event
 from billing.services.outbox import unsettled
 from credits.tasks import task_of
 
@@ -39,7 +41,19 @@ def process_inbox_now(self: Any) -> int:
     """
     if (self.request.delivery_info or {}).get("redelivered"):
         nudge(countdown=ONCE_DEAD)
-    return process_inbox()
+    done = process_inbox()
+    _come_back()
+    return done
+
+
+def _come_back() -> None:
+    """Let one of all who were here come again for what is tried again before the clock would look."""
+    moment = soonest_event(timedelta(minutes=1))
+    if moment is None:
+        return
+    with suppress(OSError, RedisError):
+        if cache.add(f"florin.inbox.again.{int(moment.timestamp())}", "1", timeout=60):
+            nudge(countdown=max((moment - timezone.now()).total_seconds(), 0.1))
 
 
 @shared_task(name="florin.tell_news_now")

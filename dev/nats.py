@@ -9,7 +9,7 @@ from . import binaries, processes
 from .state import DevError, remembered, write_private
 
 # Returns at once, and leaves the server to nobody: it outlives whoever started it.
-LAUNCH = '"$0" --config "$1" >>"$2" 2>&1 </dev/null &'
+LAUNCH = '"$0" -c "$1" >>"$2" 2>&1 </dev/null &'
 
 
 class Nats:

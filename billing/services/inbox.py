@@ -199,6 +199,15 @@ def pause(attempts: int) -> timedelta:
     return min(FIRST_PAUSE * int(2 ** min(attempts - 1, 30)), LONGEST_PAUSE)
 
 
+def soonest(within: timedelta, *, now: datetime | None = None) -> datetime | None:
+    """Return when the next event is due that nobody processes, if it is within so long."""
+    now = now or timezone.now()
+    due = ProviderEvent.objects.filter(state__in=[EventState.RECEIVED, EventState.PARKED])
+    return (
+        due.filter(next_try_at__lte=now + within).order_by("next_try_at").values_list("next_try_at", flat=True).first()
+    )
+
+
 def waiting() -> int:
     """Return how many events are yet to be processed."""
     return ProviderEvent.objects.filter(state__in=WAITING).count()

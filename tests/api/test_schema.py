@@ -107,8 +107,9 @@ def test_the_dialects_have_tags_of_their_own() -> None:
 
     assert tags == {
         *("Accounts", "Credits", "Holds", "Transactions", "Usage", "Prices", "Quotas", "Plans", "Buying", "Webhooks"),
+        "Events",
         "Subscriptions",
-        *("Dialect A", "Dialect B", "Dialect D", "Dialect E"),
+        *("Dialect A", "Dialect B", "Dialect C", "Dialect D", "Dialect E"),
     }
 
 

@@ -35,6 +35,18 @@ def paid(till: Till, bob: Account) -> dict[str, Any]:
     return event
 
 
+class TestWhatFailed:
+    def test_is_tried_again_without_a_clock(
+        self, till: Till, paid: dict[str, Any], bob: Account, worker: subprocess.Popen[bytes]
+    ) -> None:
+        till.fake.api.faults.extend([Fault(), Fault(), Fault()])
+
+        assert till.knock(paid).status_code == 200
+
+        until(lambda: standing(bob)[0] == 100, "The credits never came.")
+        assert ProviderEvent.objects.get().attempts == 2
+
+
 class TestAWorkerThatDied:
     def test_is_replaced_when_its_lease_is_over(self, till: Till, paid: dict[str, Any], bob: Account) -> None:
         now = timezone.now()
