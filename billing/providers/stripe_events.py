@@ -62,7 +62,7 @@ def _check_references(about: dict[str, Any]) -> None:
     details = _part(_part(about, "parent"), "subscription_details")
     for whole, name in (*((about, each) for each in REFERENCES), (details, "subscription")):
         named = whole.get(name)
-        if named:
+        if named is not None and named != "":
             _matching(ID, named.get("id") if isinstance(named, dict) else named, name)
 
 
