@@ -9,9 +9,12 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Let subscriptions know who collects payments, if anybody does; let the audit ask this app's questions too."""
         from billing import checks, offers  # noqa: PLC0415  # they need models, which must be there first
+        from billing.services.payments import freeze_freed  # noqa: PLC0415
         from billing.subscriptions_provider import StripeProvider  # noqa: PLC0415
+        from credits import disputed  # noqa: PLC0415
         from subscriptions import providers  # noqa: PLC0415
 
         providers.register_collector(StripeProvider(), chosen=bool(settings.STRIPE_SECRET_KEY))
         checks.join_audit()
         offers.register()
+        disputed.register(freeze_freed)

@@ -10,8 +10,9 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from billing import refusals
@@ -229,9 +230,18 @@ def _claw_back(payment: Payment, facts: Facts) -> None:
         log.exception("Payment %s went back, but its account is closed: nothing is taken back", payment.provider_id)
 
 
+def freeze_freed(accounts: list[UUID]) -> None:
+    """Freeze what has just come free of disputed lots of accounts, before their lock is let go."""
+    _freeze(Payment.objects.filter(account_id__in=accounts))
+
+
 def freeze_again() -> Done:
-    """Freeze what came back to disputed lots since they were: a use of them was refunded. Returns how many were."""
-    payments = Payment.objects.filter(under_dispute=True, movement__isnull=False)
+    """Freeze what came free of disputed lots by itself: a hold on them timed out. Returns how many were."""
+    return _freeze(Payment.objects.all())
+
+
+def _freeze(rows: QuerySet[Payment]) -> Done:
+    payments = rows.filter(under_dispute=True, movement__isnull=False)
     lots = Grant.objects.filter(
         account=OuterRef("account"), opening_sequence=OuterRef("movement__sequence"), remaining__gt=F("held")
     )
