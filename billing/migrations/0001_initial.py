@@ -816,6 +816,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='payment',
+            index=models.Index(condition=models.Q(('under_dispute', True)), fields=['account'], name='payment_disputed'),
+        ),
+        migrations.AddIndex(
+            model_name='payment',
             index=models.Index(condition=models.Q(('uncredited', ''), _negated=True), fields=['-occurred_at'], name='payment_uncredited'),
         ),
         migrations.AddConstraint(

@@ -88,6 +88,7 @@ class Payment(Record):
         indexes = [
             models.Index(name="payment_of_account", fields=["account", "-occurred_at"]),
             models.Index(name="payment_charge", fields=["charge_reference"], condition=~Q(charge_reference="")),
+            models.Index(name="payment_disputed", fields=["account"], condition=Q(under_dispute=True)),
             models.Index(name="payment_uncredited", fields=["-occurred_at"], condition=~Q(uncredited="")),
         ]
         triggers = [

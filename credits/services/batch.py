@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from credits import plan, refusals
+from credits import disputed, plan, refusals
 from credits.models import Hold, Transaction
 from credits.plan import LotTerms, Memo, Movement, Reservation, Sheet, Usage
 from credits.plan.state import ZERO
@@ -59,6 +59,8 @@ class Item:
     allow_debt: bool = False
 
 
+# What may let credits come free.
+FREEING = {Verb.RELEASE, Verb.CAPTURE, Verb.REFUND}
 Outcome = Movement | Reservation | refusals.Refusal
 
 
@@ -132,6 +134,8 @@ def post_batch(
         if atomic and isinstance(outcomes[-1], refusals.Refusal):
             raise BatchRefused(index, outcomes[-1])
     post(room.sheets.values(), outcomes, once)
+    if not FREEING.isdisjoint(item.verb for item in items if isinstance(item, Item)):
+        disputed.freed(room.sheets)
     quarantine(outcomes)
     return outcomes
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from credits import plan, refusals
+from credits import disputed, plan, refusals
 from credits.models import Transaction, TransactionKind
 from credits.plan import Memo, Movement
 from credits.services import history
@@ -35,7 +35,9 @@ def refund_transaction(
     spent = history.load_posted({account: sheet}, [transaction])[transaction]
     movement = plan.refund(sheet, spent, amount, memo)
     plan.expire_lots(sheet)
-    return post([sheet], movement, once)
+    post([sheet], movement, once)
+    disputed.freed([account])
+    return movement
 
 
 @money

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from credits import plan, refusals
+from credits import disputed, plan, refusals
 from credits.models import Hold
 from credits.plan import Memo, Movement, Reservation, Sheet, Usage
 from credits.plan.state import ZERO
@@ -65,7 +65,10 @@ def capture_hold(
     memo = replace(memo, feature=held.memo.feature or memo.feature)
     movement = plan.capture(sheet, held, amount, memo, final=final, usage=usage, tariff=tariff)
     plan.expire_lots(sheet)
-    return post([sheet], (movement, held), once)
+    done = post([sheet], (movement, held), once)
+    if final:
+        disputed.freed([sheet.id])
+    return done
 
 
 @money
@@ -79,7 +82,9 @@ def release_hold(
     sheet, held = _lock_hold(hold, account, once, at)
     plan.release(sheet, held)
     plan.expire_lots(sheet)
-    return post([sheet], held, once)
+    post([sheet], held, once)
+    disputed.freed([sheet.id])
+    return held
 
 
 @money

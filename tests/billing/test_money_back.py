@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
 from billing.models import Dispute, Payment, Refund
 from billing.services.claims import claim_again
 from credits.models import Account, Transaction
+from credits.refusals import InsufficientCredits
+from credits.services import clock
+from credits.services.batch import Item, Verb, post_batch
 from credits.services.corrections import refund_transaction
+from credits.services.expiry import settle_account
+from credits.services.holds import capture_hold, release_hold
 from tests.billing.till import Till, standing
-from tests.factories import give, memo, spend
+from tests.factories import give, hold, memo, spend
 
 
 class TestARefund:
@@ -118,8 +129,13 @@ def test_what_comes_back_to_a_disputed_lot_is_frozen_too(till: Till, bob: Accoun
     assert standing(bob) == (40, 40, 0)
     refund_transaction(transaction=used.id, memo=memo())
 
+<<<<<<< HEAD
     assert claim_again() == 1
     assert claim_again() == 0
+=======
+    assert standing(bob) == (100, 100, 0)
+    assert freeze_again() == 0
+>>>>>>> pay
 
     assert standing(bob) == (100, 100, 0)
     till.fake.close_dispute(dispute["id"], "won")
@@ -135,8 +151,51 @@ def test_of_a_lot_that_was_used_up_when_it_was_disputed_too(till: Till, bob: Acc
     dispute = till.fake.open_dispute(till.charge(checkout), 1000)
     till.deliver()
     refund_transaction(transaction=used.id, memo=memo())
+<<<<<<< HEAD
     assert claim_again() == 1
+=======
+>>>>>>> pay
     assert standing(bob) == (100, 100, 0)
+    assert freeze_again() == 0
     till.fake.close_dispute(dispute["id"], "lost")
     till.deliver()
     assert standing(bob) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("amount", [60, 100])
+@pytest.mark.parametrize("how", ["released", "captured in part", "by a batch"])
+def test_what_a_hold_frees_under_dispute_is_spent_by_nobody(till: Till, bob: Account, amount: int, how: str) -> None:
+    checkout = till.buy(bob)
+    till.deliver()
+    held = hold(bob, amount)
+    till.fake.open_dispute(till.charge(checkout), 1000)
+    till.deliver()
+    assert standing(bob) == (100, 100, 0)
+
+    if how == "released":
+        release_hold(hold=held.id)
+    elif how == "by a batch":
+        post_batch(items=[Item(Verb.RELEASE, memo(), answers=held.id)])
+    else:
+        capture_hold(hold=held.id, amount=Decimal(10), memo=memo(), final=True)
+
+    left = 90 if how == "captured in part" else 100
+    assert standing(bob) == (left, left, 0)
+    with pytest.raises(InsufficientCredits):
+        spend(bob, 1)
+    assert freeze_again() == 0
+
+
+def test_what_a_hold_frees_by_itself_is_frozen_by_the_clock(till: Till, bob: Account, settings: Any) -> None:
+    settings.TEST_CLOCK = True
+    checkout = till.buy(bob)
+    till.deliver()
+    hold(bob, 60)
+    till.fake.open_dispute(till.charge(checkout), 1000)
+    till.deliver()
+    clock.move(timedelta(hours=1))
+    settle_account(account=bob.pk)
+
+    assert freeze_again() == 1
+
+    assert standing(bob) == (100, 100, 0)
