@@ -11,21 +11,14 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Let subscriptions know who collects payments, if anybody does; join the audit; hear of events."""
         from billing import checks, offers  # noqa: PLC0415  # they need models, which must be there first
-        from billing.services.payments import freeze_freed  # noqa: PLC0415
+        from billing.services.claims import freeze_freed  # noqa: PLC0415
         from billing.subscriptions_provider import StripeProvider  # noqa: PLC0415
-<<<<<<< HEAD
         from billing.tasks import nudge_news  # noqa: PLC0415
-        from credits import listeners  # noqa: PLC0415
-=======
-        from credits import disputed  # noqa: PLC0415
->>>>>>> pay
+        from credits import disputed, listeners  # noqa: PLC0415
         from subscriptions import providers  # noqa: PLC0415
 
         providers.register_collector(StripeProvider(), chosen=bool(settings.STRIPE_SECRET_KEY))
         checks.join_audit()
         offers.register()
-<<<<<<< HEAD
-        listeners.register(Nudger(nudge_news))
-=======
         disputed.register(freeze_freed)
->>>>>>> pay
+        listeners.register(Nudger(nudge_news))

@@ -67,6 +67,13 @@ def claim_again() -> Done:
     return Done(done)
 
 
+def freeze_freed(accounts: list[UUID]) -> None:
+    """Freeze what has just come free of disputed lots of accounts, before their lock is let go."""
+    for credit in _free_of_disputed().filter(payment__account_id__in=accounts).select_related("payment"):
+        memo = Memo(SYSTEM, description="Came free under dispute", metadata={"payment": credit.payment.provider_id})
+        take_back(bought=credit.movement_id, total=credit.claimed, frozen=True, memo=memo)
+
+
 def to_be_gone(payment: Payment, minor: int) -> Decimal:
     """Return how many of the credits that a payment has brought are to be gone where so much of its money is."""
     gone, paid = _money(payment)
@@ -154,12 +161,19 @@ def _take_back(payment: Payment, credit: PaymentCredit, memo: Memo) -> None:
 
 def _with_more() -> QuerySet[Payment]:
     """Return the payments of which something may have come that is to be gone, or frozen."""
-    lots = Grant.objects.filter(
-        account=OuterRef("account"), opening_sequence=OuterRef("credits__movement__sequence"), remaining__gt=F("held")
-    )
     running = Q(invoice__period_ends_at__gt=timezone.now())
     back = Q(refunded_minor__gt=0) | Q(disputed_minor__gt=0) | Q(under_dispute=True) | Q(movement=None)
-    return Payment.objects.filter(Q(under_dispute=True) & Exists(lots) | running & back).distinct().order_by("pk")
+    return Payment.objects.filter(Exists(_free_of_disputed().filter(payment=OuterRef("pk"))) | running & back).order_by(
+        "pk"
+    )
+
+
+def _free_of_disputed() -> QuerySet[PaymentCredit]:
+    """Return the credits under dispute of whose lots something is free."""
+    lots = Grant.objects.filter(
+        account=OuterRef("movement__account"), opening_sequence=OuterRef("movement__sequence"), remaining__gt=F("held")
+    )
+    return PaymentCredit.objects.filter(Exists(lots), payment__under_dispute=True).order_by("pk")
 
 
 def _standing(payment: Payment) -> tuple[object, ...]:

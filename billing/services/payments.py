@@ -9,14 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-<<<<<<< HEAD
 
-=======
-from decimal import ROUND_FLOOR, Decimal
-from uuid import UUID
-
-from django.db.models import Exists, F, OuterRef, QuerySet
->>>>>>> pay
 from django.utils import timezone
 
 from billing import refusals
@@ -213,76 +206,3 @@ def _record(each: told.Refund | told.Dispute, now: datetime) -> dict[str, object
         "occurred_at": each.created,
         "updated_at": now,
     }
-<<<<<<< HEAD
-=======
-
-
-def _claw_back(payment: Payment, facts: Facts) -> None:
-    """Let of what a payment brought be gone what of the money is gone; the rest is frozen while that is undecided."""
-    if payment.movement_id is None:
-        return
-    payment.claimed = to_be_gone(payment, facts.refunded + facts.lost)
-    try:
-        take_back(
-            bought=payment.movement_id,
-            total=payment.claimed,
-            frozen=facts.under_dispute,
-            memo=Memo(SYSTEM, description=_why(facts), metadata={"payment": payment.provider_id}),
-        )
-    except ledger.AccountClosed:
-        log.exception("Payment %s went back, but its account is closed: nothing is taken back", payment.provider_id)
-
-
-def freeze_freed(accounts: list[UUID]) -> None:
-    """Freeze what has just come free of disputed lots of accounts, before their lock is let go."""
-    _freeze(Payment.objects.filter(account_id__in=accounts))
-
-
-def freeze_again() -> Done:
-    """Freeze what came free of disputed lots by itself: a hold on them timed out. Returns how many were."""
-    return _freeze(Payment.objects.all())
-
-
-def _freeze(rows: QuerySet[Payment]) -> Done:
-    payments = rows.filter(under_dispute=True, movement__isnull=False)
-    lots = Grant.objects.filter(
-        account=OuterRef("account"), opening_sequence=OuterRef("movement__sequence"), remaining__gt=F("held")
-    )
-    done = 0
-    for payment in payments.filter(Exists(lots)):
-        take_back(
-            bought=payment.movement_id,
-            total=payment.claimed,
-            frozen=True,
-            memo=Memo(SYSTEM, description="Came back under dispute", metadata={"payment": payment.provider_id}),
-        )
-        done += 1
-    return Done(done)
-
-
-def to_be_gone(payment: Payment, minor: int) -> Decimal:
-    """Return how many of a payment's credits are to be gone where so much of the money is.
-
-    In proportion, rounded down to the unit's step; none of a payment that brought none.
-    """
-    if payment.movement_id is None:
-        return Decimal(0)
-    brought, unit = Transaction.objects.values_list("amount", "account__unit_id").get(pk=payment.movement_id)
-    if minor >= payment.amount_minor:
-        return brought
-    step = Decimal(1).scaleb(-units.decimal_places(unit))
-    return (brought * minor / payment.amount_minor / step).to_integral_value(ROUND_FLOOR) * step
-
-
-def _why(facts: Facts) -> str:
-    """Return in words why credits are taken back, given back or frozen."""
-    paid = say_money(facts.intent.amount, facts.intent.currency)
-    parts = []
-    if facts.refunded:
-        parts.append(f"{say_money(facts.refunded, facts.intent.currency)} of {paid} refunded")
-    if facts.lost:
-        parts.append(f"{say_money(facts.lost, facts.intent.currency)} of {paid} lost in a dispute")
-    if facts.under_dispute:
-        parts.append(f"payment of {paid} under dispute")
-    return ", ".join(parts) or f"Payment of {paid} stands again"
->>>>>>> pay

@@ -147,7 +147,7 @@ def test_of_a_lot_that_was_used_up_when_it_was_disputed_too(till: Till, bob: Acc
     till.deliver()
     refund_transaction(transaction=used.id, memo=memo())
     assert standing(bob) == (100, 100, 0)
-    assert freeze_again() == 0
+    assert claim_again() == 0
     till.fake.close_dispute(dispute["id"], "lost")
     till.deliver()
     assert standing(bob) == (0, 0, 0)
@@ -174,7 +174,7 @@ def test_what_a_hold_frees_under_dispute_is_spent_by_nobody(till: Till, bob: Acc
     assert standing(bob) == (left, left, 0)
     with pytest.raises(InsufficientCredits):
         spend(bob, 1)
-    assert freeze_again() == 0
+    assert claim_again() == 0
 
 
 def test_what_a_hold_frees_by_itself_is_frozen_by_the_clock(till: Till, bob: Account, settings: Any) -> None:
@@ -187,6 +187,6 @@ def test_what_a_hold_frees_by_itself_is_frozen_by_the_clock(till: Till, bob: Acc
     clock.move(timedelta(hours=1))
     settle_account(account=bob.pk)
 
-    assert freeze_again() == 1
+    assert claim_again() == 1
 
     assert standing(bob) == (100, 100, 0)
