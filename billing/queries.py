@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import F, QuerySet
 
-from billing.models import Payment
+from billing.models import EventState, Payment, ProviderEvent
 from credits.models import Transaction, TransactionKind
 from credits.plan import Movement, Owner
 from credits.services.history import movement_of
@@ -16,6 +16,11 @@ def uncredited_payments() -> QuerySet[Payment]:
     """Return the payments that came in, brought nothing, and have not gone back."""
     kept = F("amount_minor") - F("disputed_minor")
     return Payment.objects.exclude(uncredited="").filter(status="succeeded", refunded_minor__lt=kept)
+
+
+def retried_events() -> QuerySet[ProviderEvent]:
+    """Return the webhooks that could not be processed yet, and are tried again."""
+    return ProviderEvent.objects.filter(state=EventState.RECEIVED, next_try_at__isnull=False).exclude(error="")
 
 
 def charge_of_trace(owner: Owner, trace_id: str) -> Movement | None:

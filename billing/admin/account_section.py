@@ -27,15 +27,17 @@ def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     rows = Payment.objects.filter(account=account.pk).select_related("checkout", "invoice")
     payments = list(rows.order_by("-occurred_at", "-id")[:MOST_PAYMENTS])
     references = Subscription.objects.filter(account=account.pk, provider=PROVIDER).values("provider_reference")
-    named = {row.provider_id for row in payments} | ({customer.provider_id} if customer else set())
-    about = ProviderEvent.objects.filter(Q(subject__in=named) | Q(subject__in=references), ~Q(subject=""))
-    about = about.defer("payload") if customer or payments else about.none()
+    # Refunds and disputes name a payment and no customer.
+    about = Q(subject__in=[row.provider_id for row in payments]) | Q(subject__in=references)
+    if customer is not None:
+        about |= Q(customer=customer.provider_id)
+    events = ProviderEvent.objects.filter(about, ~Q(subject="")).defer("payload")
     return {
         "customer": customer.provider_id if customer else "",
         "dashboard": dashboard(customer),
         "away": [("Open in Stripe", "open_in_new", dashboard(customer))] if customer else [],
         "payments": [_payment(row) for row in payments],
-        "events": [_event(row) for row in about.order_by("-id")[:MOST_EVENTS]],
+        "events": [_event(row) for row in events.order_by("-id")[:MOST_EVENTS]] if customer or payments else [],
     }
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from billing.models import Difference, EventState, ProviderEvent, StraySubscription
 from billing.models.strays import StrayState
-from billing.queries import uncredited_payments
+from billing.queries import retried_events, uncredited_payments
 from credits.admin.desk import Board, Tile, register
 
 MOST = 10_000
@@ -30,10 +30,14 @@ def strays(request: HttpRequest) -> Iterator[Tile]:
 
 
 def webhooks(request: HttpRequest) -> Iterator[Tile]:
-    """Tell how many webhooks failed or wait for what they belong to, and where the provider disagrees."""
+    """Tell how many webhooks failed, are tried again or wait, and where the provider disagrees."""
     address = reverse("admin:billing_providerevent_changelist")
-    for state, label in ((EventState.FAILED, "Failed webhooks"), (EventState.PARKED, "Parked webhooks")):
-        count = ProviderEvent.objects.filter(state=state).order_by()[: MOST + 1].count()
+    for state, label, rows in (
+        (EventState.FAILED, "Failed webhooks", ProviderEvent.objects.filter(state=EventState.FAILED)),
+        (EventState.RECEIVED, "Webhooks tried again", retried_events()),
+        (EventState.PARKED, "Parked webhooks", ProviderEvent.objects.filter(state=EventState.PARKED)),
+    ):
+        count = rows.order_by()[: MOST + 1].count()
         text = f"{MOST:,}+" if count > MOST else f"{count:,}"
         yield Tile(label, text, f"{address}?state__exact={state}", "", alarm=bool(count))
 

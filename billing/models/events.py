@@ -29,6 +29,9 @@ class ProviderEvent(models.Model):
     subject = models.CharField(
         max_length=255, blank=True, help_text="What it is about: one event of a subject is processed at a time."
     )
+    customer = models.CharField(
+        max_length=255, blank=True, help_text="The provider's customer that it is about, where it says so."
+    )
     created_at = models.DateTimeField(help_text="When it happened, by the provider's clock.")
     payload = models.JSONField(encoder=DjangoJSONEncoder, help_text="As it came.")
     source = models.CharField(max_length=20, default="webhook", help_text="How it came in: webhook or reconciliation.")
@@ -58,13 +61,15 @@ class ProviderEvent(models.Model):
         indexes = [
             models.Index(name="event_due", fields=["next_try_at", "id"], condition=Q(next_try_at__isnull=False)),
             models.Index(name="event_of_subject", fields=["subject", "-id"]),
+            models.Index(name="event_of_customer", fields=["customer", "-id"], condition=~Q(customer="")),
             models.Index(name="event_open", fields=["state", "-id"], condition=Q(state__in=["parked", "failed"])),
         ]
         triggers = [
             guards.KEEP,
             guards.NO_TRUNCATE,
             pgtrigger.ReadOnly(
-                name="as_it_came", fields=["event_id", "type", "livemode", "subject", "created_at", "payload"]
+                name="as_it_came",
+                fields=["event_id", "type", "livemode", "subject", "customer", "created_at", "payload"],
             ),
         ]
 

@@ -46,12 +46,13 @@ class Superseded(Exception):
 
 def store_event(event: Event, *, source: str = "webhook", now: datetime | None = None) -> bool:
     """Take an event in, once for ever. Returns whether it is new."""
-    now = now or timezone.now()
+    now, about = now or timezone.now(), event.payload["data"]["object"]
     row = ProviderEvent(
         event_id=event.id,
         type=event.type,
         livemode=event.livemode,
-        subject=subject_of(event.payload["data"]["object"]),
+        subject=subject_of(about),
+        customer=customer_of(about),
         created_at=event.created,
         payload=event.payload,
         source=source,
@@ -69,8 +70,16 @@ def subject_of(about: dict[str, Any]) -> str:
         return str(about["id"])
     details = (about.get("parent") or {}).get("subscription_details") or {}
     chain = (about.get("payment_intent"), details.get("subscription"), about.get("subscription"), about.get("customer"))
-    found = next((each for each in chain if each), about.get("id", ""))
-    return str(found["id"] if isinstance(found, dict) else found)
+    return _id_of(next((each for each in chain if each), about.get("id", "")))
+
+
+def customer_of(about: dict[str, Any]) -> str:
+    """Return the customer that an event's object belongs to, where it says so: for support to find it."""
+    return _id_of(about["id"] if about.get("object") == "customer" else about.get("customer") or "")
+
+
+def _id_of(told: dict[str, Any] | str) -> str:
+    return str(told["id"] if isinstance(told, dict) else told)
 
 
 def process_due_events(look_up: LookUp, *, now: datetime | None = None, most: int = 10_000) -> Done:

@@ -68,6 +68,20 @@ def test_a_refund_is_asked_for_in_the_currency_s_own_places(desk: Client, till: 
     assert "Between 0.01 USD and 10.00 USD can be given back." in told
 
 
+def test_a_webhook_that_fails_just_now_is_seen_by_all_who_look(desk: Client, till: Till, bob: Account) -> None:
+    till.buy(bob)
+    paid = next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
+    till.fake.api.faults.extend([Fault(), Fault(), Fault()])
+
+    till.deliver([paid])
+
+    assert till.unhappy() != []
+    start = desk.get("/admin/").content.decode()
+    assert "1" in start.split("Webhooks tried again")[1].split("</a>")[0]
+    account = desk.get(f"/admin/credits/account/{bob.pk}/change/").content.decode()
+    assert "payment_intent.succeeded" in account.split("Webhooks of this customer")[1]
+
+
 def test_replay_really_runs_an_event_again(desk: Client, till: Till, bob: Account) -> None:
     till.buy(bob)
     paid: dict[str, Any] = next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
