@@ -123,6 +123,10 @@ def badge_of(row: Payment) -> SafeString:
         return show.badge("Under dispute", "danger")
     if row.uncredited:
         return show.badge("Brought nothing", "danger" if row.refunded_minor < row.amount_minor else "default")
+    if row.disputed_minor:
+        return show.badge("Lost in a dispute", "danger")
+    if row.refunded_minor:
+        return show.badge("Refunded" if row.refunded_minor == row.amount_minor else "Refunded in part", "default")
     return show.badge(row.status.replace("_", " ").capitalize(), COLOURS.get(row.status, "warning"))
 
 

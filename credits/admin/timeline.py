@@ -156,7 +156,10 @@ def _what(row: Transaction) -> str:
     words = f"({row.description})" if row.description else ""
     if row.usage:
         return f"{show.used(row.usage, row.feature)} {words}".strip()
-    return f"{row.feature} {words}".strip() if row.feature else row.description
+    if row.feature:
+        return f"{row.feature} {words}".strip()
+    # A charge that says nothing of itself is still a charge.
+    return row.description or ("use" if row.kind in {TransactionKind.USAGE, TransactionKind.CAPTURE} else "")
 
 
 def _lot(lot: Grant, part: Any, unit: str, count: int) -> tuple[SafeString, str]:

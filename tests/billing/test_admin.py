@@ -41,6 +41,7 @@ def test_a_payment_tells_what_went_back(desk: Client, refunded: Till) -> None:
     page = desk.get(f"/admin/billing/payment/{Payment.objects.get().pk}/change/").content.decode()
 
     assert "1.00 USD" in page
+    assert "Refunded in part" in page
     assert "Pack small" in page
 
 
