@@ -20,7 +20,7 @@ from credits.services.batch import MOST_ITEMS
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 15.0
+LONGEST_PAUSE = 5.0
 # How often the relay looks: for what is new, for what is there but not settled, for other relays.
 LOOK, SETTLE, SHARE = 0.2, 0.01, 5.0
 HEARD = Stream("FLORIN_COMMANDS", tuple(subscribed.HANDLERS))

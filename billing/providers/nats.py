@@ -97,7 +97,9 @@ class Bus:
                     reconnect_time_wait=0,
                     error_cb=_ignore,
                     name="florin",
-                )
+                ),
+                # A server that has just come up takes the connection before it answers: then rather begin anew.
+                seconds=SECONDS,
             )
         except BusError:
             self._end()
