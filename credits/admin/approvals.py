@@ -223,15 +223,14 @@ class Doing:
 
     def finish(self, row: ApprovalRequest) -> None:
         """Do what had to wait until it was approved, and tell what became of it."""
-        said = ""
-        if self.done is not None:
-            done, act, data = self.done
-            try:
-                said = f" {act.said(act.finish(done), data)}"
-            except Refusal as refusal:
-                messages.error(self.request, f"Approved, but it was refused: {refusal.detail}")
-                return
-        messages.success(self.request, f"Approved and done: {row}.{said}")
+        if self.done is None:
+            messages.success(self.request, f"Approved and done: {row}.")
+            return
+        done, act, data = self.done
+        try:
+            messages.success(self.request, f"Approved. {act.said(act.finish(done), data)}")
+        except Refusal as refusal:
+            messages.error(self.request, f"Approved, but it was refused: {refusal.detail}")
 
 
 def _figure(row: ApprovalRequest, amount: Decimal | None = None, *, signed: bool = False) -> str:
