@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from billing.services import letters
-from billing.services.letters import Letter, Malformed
+from billing.services.letters import Letter, Malformed, in_words
 from credits import queries
-from credits.amounts import plain, read_object
+from credits.amounts import read_object, say_json
 from credits.api.batch_requests import ITEMS
 from credits.api.use_requests import usage as use_of
 from credits.plan import Actor, Memo, Owner
@@ -81,7 +80,7 @@ def apply_again(message_id: str, body: bytes) -> None:
 
 def told(use: Use, refusal: Refusal) -> bytes:
     """Return what the publisher of a refused use is answered."""
-    return orjson.dumps({"id": use.id, "item": use.row, "problem": refusal.told()}, default=plain)
+    return say_json({"id": use.id, "item": use.row, "problem": refusal.told()})
 
 
 def _asked(row: Any) -> dict[str, Any] | Refusal:
@@ -93,7 +92,7 @@ def _asked(row: Any) -> dict[str, Any] | Refusal:
     try:
         return {**ITEMS[verb].read(row), "verb": verb}
     except ValidationError as error:
-        return Malformed(str(error.detail))
+        return Malformed(in_words(error.detail))
 
 
 def _item(use: Use, meant: dict[str, UUID]) -> Item | Refusal:
@@ -117,4 +116,4 @@ def _item(use: Use, meant: dict[str, UUID]) -> Item | Refusal:
 
 
 def _text(row: Any) -> bytes:
-    return row.encode() if isinstance(row, str) else orjson.dumps(row, default=plain)
+    return row.encode(errors="replace") if isinstance(row, str) else say_json(row)

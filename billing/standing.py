@@ -50,9 +50,14 @@ def keep(work: Work, stop: threading.Event) -> None:
                 pause = 0.5
         except (BusError, DatabaseError, InterfaceError) as error:
             log.warning("Beginning again in %.0f s: %s", pause, error)
-            connection.close()
-            stop.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        except Exception:
+            # The other subjects go on, and so does this one.
+            log.exception("Beginning again in %.0f s", pause)
+        else:
+            continue
+        connection.close()
+        stop.wait(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
     connection.close()
 
 

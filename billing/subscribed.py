@@ -13,7 +13,7 @@ from django.conf import settings
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from billing.services.letters import Malformed, NotReady
+from billing.services.letters import Malformed, NotReady, in_words
 from credits import refusals
 from credits.amounts import read_object
 from credits.api.fields import AmountField, DifferenceField, OwnerIdField, RequestSerializer, TextField
@@ -39,12 +39,23 @@ class IdField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         """Return the id as text."""
-        whole = isinstance(data, int) and not isinstance(data, bool)
-        return super().to_internal_value(str(data) if whole else data)
+        return super().to_internal_value(_as_text(data))
+
+
+class MerchantIdField(OwnerIdField):
+    """An account's id, also as a number."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the id as text."""
+        return super().to_internal_value(_as_text(data))
+
+
+def _as_text(data: Any) -> Any:
+    return str(data) if isinstance(data, int) and not isinstance(data, bool) else data
 
 
 class Merchant(RequestSerializer):
-    merchant_id = OwnerIdField()
+    merchant_id = MerchantIdField()
 
 
 class Order(Merchant):
@@ -150,7 +161,7 @@ def apply(subject: str, message_id: str, body: bytes) -> None:
     try:
         asked = shape.read(read_body(body))
     except ValidationError as error:
-        raise Malformed(str(error.detail)) from None
+        raise Malformed(in_words(error.detail)) from None
     act(asked, message_id)
 
 

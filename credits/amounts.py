@@ -14,6 +14,10 @@ WHOLE = ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "
 PLACES = dict.fromkeys(WHOLE, 0) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TND"], 3)
 
 
+# Written out, a larger number would fill the memory: 1e40000000.
+MOST_DIGITS = 100
+
+
 def number(amount: Decimal) -> int | orjson.Fragment:
     """Return an amount as the JSON number that says it exactly: 50, 99.75, 0.000125."""
     if amount == (whole := int(amount)):
@@ -24,7 +28,20 @@ def number(amount: Decimal) -> int | orjson.Fragment:
 
 def plain(value: Any) -> Any:
     """Say for orjson what it does not know: a Decimal is a number, anything else its text."""
-    return number(value) if isinstance(value, Decimal) else str(value)
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < MOST_DIGITS:
+        return number(value)
+    return str(value)
+
+
+def say_json(value: Any) -> bytes:
+    """Return as JSON whatever ``read_object`` may have returned: also what no field would take."""
+    try:
+        return orjson.dumps(value, default=plain)
+    except TypeError:  # an integer beyond 64 bits, half a surrogate pair, or too deep
+        try:
+            return json.dumps(value, default=str).encode()
+        except RecursionError:
+            return b'"It is nested too deeply."'
 
 
 def read_object(body: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ LAUNCH = '"$0" -c "$1" >>"$2" 2>&1 </dev/null &'
 
 
 class Nats(Daemon):
-    """One server. What it acknowledged is on disk: with the default sync_interval two minutes of it could be lost."""
+    """One server. What it acknowledged is on disk: it syncs always, where the default would do so every two minutes."""
 
     title, name, program = "NATS", "nats", "nats-server"
 

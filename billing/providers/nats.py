@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -66,6 +67,8 @@ class Delivery:
     headers: dict[str, str]
     stream: str
     sequence: int
+    # When the stream took it. A stream that was made anew counts from 1 again.
+    taken_at: datetime
     # How often it has been delivered, this time included.
     attempt: int
     message: Any = field(repr=False)
@@ -73,7 +76,8 @@ class Delivery:
     @property
     def id(self) -> str:
         """What its publisher calls it, else its place in the stream: the same however often it is delivered."""
-        return (self.headers.get(MESSAGE_ID) or f"{self.stream}:{self.sequence}")[:250]
+        place = f"{self.stream}:{self.taken_at.isoformat()}:{self.sequence}"
+        return (self.headers.get(MESSAGE_ID) or place)[:250]
 
 
 class Bus:
@@ -267,6 +271,7 @@ def _delivery(message: Any) -> Delivery:
         headers=dict(message.headers or {}),
         stream=about.stream,
         sequence=about.sequence.stream,
+        taken_at=about.timestamp,
         attempt=about.num_delivered,
         message=message,
     )

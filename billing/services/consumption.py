@@ -75,7 +75,11 @@ def consume_uses(
     came = 0
     batch: list[tuple[Delivery, Sequence[U]]] = []
     for delivery in inlet.take(most_messages, seconds=seconds):
-        uses = read(delivery.id, delivery.body)
+        try:
+            uses = read(delivery.id, delivery.body)
+        except Exception as error:
+            _give_up(inlet, delivery, error)
+            continue
         if batch and sum(len(each) for _, each in batch) + len(uses) > most_uses:
             came += _charge(bus, inlet, batch, record, told)
             batch = []
@@ -104,6 +108,12 @@ def _charge(
         for delivery, _ in batch:
             inlet.put_back(delivery, seconds=pause(delivery.attempt))
         return 0
+    except Exception as error:
+        if len(batch) > 1:
+            # One of them cannot be charged, and must not keep the others from it.
+            return sum(_charge(bus, inlet, [each], record, told) for each in batch)
+        _give_up(inlet, batch[0][0], error)
+        return 0
     inlet.acknowledge([delivery for delivery, _ in batch])
     asking = {id(use): delivery.headers[REFUSALS_TO] for delivery, each in batch
               if REFUSALS_TO in delivery.headers for use in each}  # fmt: skip
@@ -111,6 +121,15 @@ def _charge(
         if id(use) in asking:
             bus.send(asking[id(use)], told(use, refusal))
     return len(uses)
+
+
+def _give_up(inlet: Inlet, delivery: Delivery, error: Exception) -> None:
+    """Let a message that failed for a reason that we do not know come again, or keep it as a dead letter."""
+    log.error("%s %s could not be applied", delivery.subject, delivery.id, exc_info=error)
+    if delivery.attempt < PATIENCE:
+        inlet.put_back(delivery, seconds=pause(delivery.attempt))
+    elif _bury(delivery, "failed", f"{type(error).__name__}: {error}"):
+        inlet.acknowledge([delivery])
 
 
 def _bury(delivery: Delivery, code: str, error: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -33,6 +34,15 @@ class NotReady(Refusal):
 
 class NotOpen(Refusal):
     code, title, stored = "not_open", "The dead letter was replayed or dismissed before.", False
+
+
+def in_words(detail: Any, field: str = "") -> str:
+    """Return what fields say of a message, for people: amount: This field is required."""
+    if isinstance(detail, dict):
+        return " ".join(in_words(each, str(name)) for name, each in detail.items())
+    if isinstance(detail, list):
+        return " ".join(in_words(each, field) for each in detail)
+    return f"{field}: {detail}" if field else str(detail)
 
 
 @dataclass(frozen=True, slots=True)

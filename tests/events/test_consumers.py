@@ -113,6 +113,24 @@ class TestTheFiveEvents:
             nats.publish(*FIVE[1])
             until(lambda: kinds() == ["order", "trial"], "The order never came.")
 
+    def test_that_carry_no_id_are_two_also_where_the_stream_was_lost_in_between(
+        self, committed: None, nats: Server
+    ) -> None:
+        make_account(external_id=M, balance=100)
+        subject, body = FIVE[4][0], {**FIVE[4][1], "amount": 5}
+        del body["adjustment_id"]
+        for _ in range(2):
+            with Bus(nats.url) as bus:
+                bus.ensure(stands.HEARD)
+                inlet = bus.follow(subject, stands.durable_of(subject), most_pending=10)
+                bus.send(subject, json.dumps(body).encode())
+                bus.flush()
+                while not consumption.consume(inlet, subscribed.apply):
+                    pass
+            nats.wipe()
+
+        assert Account.objects.get(external_id=M).balance == 110
+
 
 class TestAMessage:
     @pytest.mark.parametrize(

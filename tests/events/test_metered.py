@@ -40,6 +40,58 @@ def merchants(committed: None) -> list[Account]:
     return [make_account(external_id=f"merchant-{number}", balance=1000) for number in range(4)]
 
 
+def deep(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+class TestPoison:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            '{"merchant_id": "merchant-0", "amount": 18446744073709551616}',
+            '{"merchant_id": "merchant-0", "amount": 1e40000000}',
+            '{"merchant_id": "merchant-0", "amount": 1e-40000000}',
+            '{"merchant_id": "nobody", "amount": 1, "metadata": {"a": 1e40000000}}',
+            '{"merchant_id": "merchant-0", "amount": NaN}',
+            '{"merchant_id": "merchant-0", "amount": "x", "description": "\\ud800"}',
+            '{"merchant_id": "nobody", "amount": 1, "metadata": ' + deep(300) + "}",
+        ],
+    )
+    def test_is_a_dead_letter_and_nobody_else_is_kept_from_it(
+        self, merchants: list[Account], bus: Bus, body: str
+    ) -> None:
+        bus.ensure(stands.METERED)
+        good = json.dumps({"merchant_id": "merchant-0", "amount": 1})
+        bus.publish([[Message(metered.USAGE, name, text.encode()) for name, text in (("bad", body), ("good", good))]])
+
+        consume(bus, until_uses=2)
+
+        assert Account.objects.get(external_id="merchant-0").balance == 999
+        assert DeadLetter.objects.get().message_id == "bad"
+
+    def test_that_cannot_even_be_judged_is_given_up_alone(
+        self, merchants: list[Account], bus: Bus, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish(bus, {"merchant_id": "merchant-0", "amount": 1}, {"merchant_id": "merchant-1", "amount": 1})
+        monkeypatch.setattr(consumption, "PATIENCE", 1)
+
+        def record(uses: Any) -> Any:
+            assert all(use.id != "u-0" for use in uses), "poison"
+            return metered.record_uses(uses)
+
+        inlet = bus.follow(metered.USAGE, stands.durable_of(metered.USAGE), most_pending=10_000)
+        came = 0
+        while not came:
+            came = consumption.consume_uses(
+                bus, inlet, read=metered.read_uses, record=record, told=metered.told, most_messages=5000,
+                most_uses=10_000, seconds=5,
+            )  # fmt: skip
+
+        letter = DeadLetter.objects.get()
+        assert (letter.message_id, letter.code) == ("u-0", "failed")
+        assert Account.objects.get(external_id="merchant-1").balance == 999
+
+
 class TestUsage:
     def test_is_charged_by_the_thousand(self, merchants: list[Account], bus: Bus) -> None:
         items = [{"merchant_id": f"merchant-{number % 4}", "amount": 1, "trace_id": f"t-{number}"} for number in
