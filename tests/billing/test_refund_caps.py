@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from billing.admin import refunding
 from billing.models import Payment, RefundOrder
-from billing.services import refunds
+from billing.services import catalogue, refunds
 from credits.models import Account, ApprovalRequest, ApprovalStatus, StaffAct, StaffCap
 from credits.plan import Actor
 from credits.services import approvals, caps
@@ -151,9 +151,17 @@ class TestTheCap:
         assert at_the_provider(till) == [400]
         assert ApprovalRequest.objects.count() == 1
 
-    def test_of_another_currency_is_nothing(self, lea: Desk) -> None:
-        with pytest.raises(caps.AboveCap):
-            caps.check_cap(user=lea.user, weight=caps.Weight("refund-payment", "EUR", Decimal(1)))
+    def test_of_another_currency_is_nothing(self, lea: Desk, fin: Desk, till: Till, bob: Account) -> None:
+        catalogue.add_pack(code="yen", terms=catalogue.Terms("In yen", Decimal(100), 1500, currency="JPY"))
+        catalogue.publish_catalogue()
+        till.buy(bob, "yen")
+        till.deliver()
+        row = ask(lea, Payment.objects.get(), "300")
+
+        assert (row.unit, row.amount, row.why) == ("JPY", 300, "More than 0 JPY at once takes a second person.")
+        assert "Refund a payment: 300 JPY" in told(fin, row)
+        decide(fin, row)
+        assert (at_the_provider(till), standing(bob)[0]) == ([300], 80)
 
     def test_is_in_money_from_the_start(self, committed: None) -> None:
         rows = StaffCap.objects.filter(action="refund-payment").values_list("role", "unit", "per_action", "per_day")
