@@ -64,7 +64,7 @@ class RefundPayment(Act):
         left_to_refund(self.row)
         return read_account(self.row.account_id)
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of what has gone back of the payment."""
         return digest([self.row.refunded_minor, self.row.amount_minor])
 
@@ -88,7 +88,7 @@ class RefundPayment(Act):
     def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
         """Ask the provider, outside of transactions, once for a confirmation."""
         self.row.refresh_from_db()
-        if self.figures(None) != given.seen:
+        if self.figures(None, data) != given.seen:
             return None
         self.changes = self.told(data)
         order = refund_payment(

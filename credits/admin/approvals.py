@@ -169,7 +169,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return row
         verb, data = _verb(self, request, row)
         once = given.once()
-        if verb.figures(verb.hold(once, data)) != given.seen:
+        if verb.figures(verb.hold(once, data), data) != given.seen:
             return None
         verb.changes = verb.told(data)
         done = verb.act(once, data)
@@ -236,13 +236,13 @@ def _verb(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Verb, 
 
 
 def _foreseen(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[list[Change], str, str]:
-    """Return what it would change now, why it cannot be done, and a digest of the figures shown."""
+    """Return what it would change now, why it cannot be done, and a digest of what it depends on."""
     if row.bulk_id is not None:
         return [], "", ""
     try:
         verb, data = _verb(page, request, row)
         state = verb.look(data)
-        seen = verb.figures(state)
+        seen = verb.figures(state, data)
         return verb.foresee(state, data), "", seen
     except Refusal as refusal:
         return [], refusal.detail, ""
