@@ -20,6 +20,7 @@ MACHINERY = frozenset({
 })  # fmt: skip
 # Where events are sent, and what became of them.
 NEWS = frozenset({"billing.view_webhookendpoint", "billing.view_webhookdelivery"})
+# Where customers' movements are told to, and whether again: for the lead, who answers to them for it.
 SEND = frozenset({"billing.manage_webhookendpoint", "billing.replay_webhookdelivery"})
 PEOPLE = frozenset({"auth.view_user", "auth.view_group", "credits.view_apikey"})
 
@@ -65,7 +66,7 @@ ROLES: dict[str, frozenset[str]] = {
     | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference", "billing.refund_payment"}
     | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"}
     | {"billing.view_deadletter"},
-    ENGINEER: BOOKS | NEWS | SEND | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
+    ENGINEER: BOOKS | NEWS | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
     AUDITOR: BOOKS | NEWS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
 }
 # How much a role may do without a second person, until somebody edits the rows: at once and in a day, by unit.

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.second_factor.SecondFactorMiddleware",
     "config.csp.ContentSecurityPolicyMiddleware",
+    "config.nuls.NulMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -289,6 +290,9 @@ AXES_LOCKOUT_PARAMETERS = ["username"]
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
+# Nobody signs in but to the admin, and whoever asked for no page there gets its front page.
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 OTP_TOTP_ISSUER = "Florin"
 # Whether changing anything in the admin takes a code from an authenticator.
 SECOND_FACTOR = env.flag("SECOND_FACTOR", default=not DEVELOPMENT)

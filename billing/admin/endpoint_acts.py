@@ -68,7 +68,7 @@ class ChangeEndpoint(EndpointAct):
             data, initial={"url": row.url, "description": row.description, "event_types": row.event_types}
         )  # fmt: skip
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the terms as they are."""
         return digest([state.url, state.description, state.event_types, state.status])
 
@@ -117,7 +117,7 @@ class ReplayFailed(EndpointAct):
         super().hold(once, data)
         return self.look(data)
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of how many there are."""
         return digest([state, self.row.status])
 

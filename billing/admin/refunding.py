@@ -100,7 +100,7 @@ class RefundPayment(Act):
         self.row = lock_payment(once=once, payment=self.row.pk)
         return self.look(data)
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of what has gone back of the payment, and of what it brought."""
         row = self.row
         return digest([row.amount_minor, row.refunded_minor, state, row.claimed, to_be_gone(row, row.amount_minor)])

@@ -76,7 +76,7 @@ class NewPack(ShelfAct):
         terms_of(data)
         return Pack.objects.filter(pk=data["code"]).exists()
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of what was looked at."""
         return digest([state])
 
@@ -131,7 +131,7 @@ class OfPack(ShelfAct):
         once.check(once.find())
         return pack
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the pack as it was shown."""
         return digest([*shown(terms_of_pack(state), state.price_reference).values(), state.active])
 
@@ -221,7 +221,7 @@ class MapPrice(ShelfAct):
         taken = PlanPrice.objects.filter(plan_version=version) | PlanPrice.objects.filter(price_reference=price)
         return [str(row) for row in taken]
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of what was looked at."""
         return digest(state)
 

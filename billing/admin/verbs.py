@@ -26,7 +26,7 @@ class Resync(Verb):
     asks = False
     statuses = set(AccountStatus)
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         return digest(["resync"])
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:

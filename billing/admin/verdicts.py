@@ -40,8 +40,8 @@ def overtaken_by(row: ProviderEvent) -> ProviderEvent | None:
 
 
 def age(row: ProviderEvent) -> str:
-    """Return how long it took, or for how long it has waited."""
-    taken = (row.done_at or timezone.now()) - row.received_at
+    """Return how long it took, or for how long it has waited, since it came or was last replayed."""
+    taken = (row.done_at or timezone.now()) - row.tried_since
     if not row.done_at:
         return f"waits for {_said(taken)}"
     return f"{'given up after' if row.state == EventState.FAILED else 'took'} {_said(taken)}"

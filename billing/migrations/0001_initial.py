@@ -207,7 +207,8 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveIntegerField(default=0, help_text='How often it was begun; also who may finish it.')),
                 ('error', models.TextField(blank=True, help_text='Why it could not be processed the last time.')),
                 ('next_try_at', models.DateTimeField(help_text='When it is due; while it is processed, when it is taken to be abandoned.', null=True)),
-                ('received_at', models.DateTimeField()),
+                ('received_at', models.DateTimeField(help_text='When it came. A replay does not change that.')),
+                ('tried_since', models.DateTimeField(help_text='Since when it is tried: when it came, or was last replayed.')),
                 ('done_at', models.DateTimeField(null=True)),
             ],
             options={
@@ -578,7 +579,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='providerevent',
-            trigger=pgtrigger.compiler.Trigger(name='as_it_came', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."event_id" IS DISTINCT FROM (NEW."event_id") OR OLD."type" IS DISTINCT FROM (NEW."type") OR OLD."livemode" IS DISTINCT FROM (NEW."livemode") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."customer" IS DISTINCT FROM (NEW."customer") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."payload" IS DISTINCT FROM (NEW."payload"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='4b5d3ace1e633b3398b3f83cb40f819d9117284a', operation='UPDATE', pgid='pgtrigger_as_it_came_942ba', table='billing_providerevent', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='as_it_came', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."event_id" IS DISTINCT FROM (NEW."event_id") OR OLD."type" IS DISTINCT FROM (NEW."type") OR OLD."livemode" IS DISTINCT FROM (NEW."livemode") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."customer" IS DISTINCT FROM (NEW."customer") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."payload" IS DISTINCT FROM (NEW."payload") OR OLD."received_at" IS DISTINCT FROM (NEW."received_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='2adb713c3fb6f28b0be175f3623d08ac77bb0716', operation='UPDATE', pgid='pgtrigger_as_it_came_942ba', table='billing_providerevent', when='BEFORE')),
         ),
         migrations.AddField(
             model_name='refund',

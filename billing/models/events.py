@@ -41,7 +41,8 @@ class ProviderEvent(models.Model):
     next_try_at = models.DateTimeField(
         null=True, help_text="When it is due; while it is processed, when it is taken to be abandoned."
     )
-    received_at = models.DateTimeField()
+    received_at = models.DateTimeField(help_text="When it came. A replay does not change that.")
+    tried_since = models.DateTimeField(help_text="Since when it is tried: when it came, or was last replayed.")
     done_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -69,7 +70,7 @@ class ProviderEvent(models.Model):
             guards.NO_TRUNCATE,
             pgtrigger.ReadOnly(
                 name="as_it_came",
-                fields=["event_id", "type", "livemode", "subject", "customer", "created_at", "payload"],
+                fields=["event_id", "type", "livemode", "subject", "customer", "created_at", "payload", "received_at"],
             ),
         ]
 

@@ -58,6 +58,7 @@ def store_event(event: Event, *, source: str = "webhook", now: datetime | None =
         source=source,
         next_try_at=now,
         received_at=now,
+        tried_since=now,
     )
     ProviderEvent.objects.bulk_create([row], ignore_conflicts=True)
     # With conflicts ignored the database does not tell which row it was.
@@ -150,9 +151,9 @@ def replay(event: ProviderEvent, *, now: datetime | None = None) -> bool:
     if row.state == EventState.PROCESSING and row.next_try_at is not None and row.next_try_at > now:
         return False
     row.state, row.next_try_at, row.done_at = EventState.RECEIVED, now, None
-    # Its patience begins anew.
-    row.received_at = now
-    row.save(update_fields=["state", "next_try_at", "done_at", "received_at"])
+    # Its patience begins anew; when it came stays what it was.
+    row.tried_since = now
+    row.save(update_fields=["state", "next_try_at", "done_at", "tried_since"])
     return True
 
 
@@ -190,7 +191,7 @@ def _put_back(event: ProviderEvent, state: EventState, error: str, now: datetime
     """Let an event be tried again later; after days of that it has failed, and staff may replay it."""
     now = now or timezone.now()
     try:
-        if now - event.received_at > PATIENCE:
+        if now - event.tried_since > PATIENCE:
             _close(event, EventState.FAILED, error, now)
             log.error("Event %s (%s) has failed: %s", event.event_id, event.type, error)
             return

@@ -18,7 +18,7 @@ from credits.models import EventType
 QUEUE = "celery"
 
 INBOX = """
-    SELECT state, count(*), coalesce(extract(epoch FROM now() - min(received_at)), 0) FROM billing_providerevent
+    SELECT state, count(*), coalesce(extract(epoch FROM now() - min(tried_since)), 0) FROM billing_providerevent
     WHERE next_try_at IS NOT NULL OR state = 'failed' GROUP BY 1
 """
 OPEN_STATES = ("received", "processing", "parked", "failed")

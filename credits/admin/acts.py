@@ -1,9 +1,10 @@
 """The buttons that change something: a form, a preview of what would change, and on confirmation one service call.
 
 Who may, is one permission a button. The preview is made by the very plan or comparison that the service makes, and
-writes nothing; the confirmation is good only for what it showed, and is refused where that has changed. Pressing the
-button twice, going back and pressing it again, or reloading does it once: the confirmation's key is kept with what it
-did.
+writes nothing; the confirmation is good only for what it showed, and is refused where what the act depends on has
+changed. A figure that merely moves by itself, such as the balance of an account in use, is no such thing: what it was
+is told anew under the lock, for the log. Pressing the button twice, going back and pressing it again, or reloading does
+it once: the confirmation's key is kept with what it did.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class Act:
     def preview(self, form: forms.Form, confirmation: Confirmation, *, changed: bool = False) -> HttpResponse:
         """Show what would change. Writes nothing. Raises what the plan refuses."""
         state = self.look(form.cleaned_data)
-        confirmation = confirmation.showing(self.figures(state))
+        confirmation = confirmation.showing(self.figures(state, form.cleaned_data))
         return self.page(
             "preview",
             form=form,
@@ -255,8 +256,8 @@ class Act:
         """Return what there is to change, locked. Raises Replay where the key was used."""
         raise NotImplementedError
 
-    def figures(self, state: Any) -> str:
-        """Return a digest of what a preview shows of it."""
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
+        """Return a digest of what the act depends on: while that holds, what was confirmed is what is done."""
         raise NotImplementedError
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
@@ -286,7 +287,7 @@ def _confirmed(_once: Once | None, /, *, act: Act, given: Confirmation, data: di
     once, weight = given.once(), act.weight(data)
     if weight:
         lock_day(user=act.request.user, weight=weight)
-    if act.figures(act.hold(once, data)) != given.seen:
+    if act.figures(act.hold(once, data), data) != given.seen:
         return None
     # Weighed anew: until it was locked, it may have been changed there and back.
     if weight := act.weight(data):

@@ -213,7 +213,7 @@ class Doing:
         act, data = _act(self.page, self.request, row)
         # Whoever approves it, it is the same request: it is done once for that.
         once = replace(self.given.once(), owner="approval", key=str(row.pk))
-        if act.figures(act.hold(once, data)) != self.given.seen:
+        if act.figures(act.hold(once, data), data) != self.given.seen:
             return None
         act.changes = act.told(data)
         done = act.act(once, data)
@@ -277,13 +277,13 @@ def _act(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Act, di
 
 
 def _foreseen(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[list[Change], str, str]:
-    """Return what it would change now, why it cannot be done, and a digest of the figures shown."""
+    """Return what it would change now, why it cannot be done, and a digest of what it depends on."""
     if row.bulk_id is not None:
         return [], "", ""
     try:
         act, data = _act(page, request, row)
         state = act.look(data)
-        seen = act.figures(state)
+        seen = act.figures(state, data)
         return act.foresee(state, data), "", seen
     except Refusal as refusal:
         return [], refusal.detail, ""

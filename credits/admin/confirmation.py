@@ -1,7 +1,7 @@
 """From a preview to exactly one act.
 
-A confirmation is signed by the server and says who was shown which figures for which request, and under which key it
-will be done. It is honoured once, for an hour, by the one it was shown to, and only while the figures still hold.
+A confirmation is signed by the server and says who was shown what for which request, and under which key it will be
+done. It is honoured once, for an hour, by the one it was shown to, and only while what it depends on still holds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from django.core import signing
 
-from credits.plan import Movement, Sheet
+from credits.plan import Movement
 from credits.refusals import Refusal
 from credits.services.once import Answer, Once
 
@@ -24,7 +24,7 @@ LASTS_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What was previewed. ``seen`` stands for the figures, ``asked`` for the request, ``key`` is its one-time key."""
+    """What was previewed. ``seen`` stands for what it depends on, ``asked`` for the request; ``key`` does it once."""
 
     user: str
     asked: str
@@ -33,11 +33,11 @@ class Confirmation:
 
     @classmethod
     def of(cls, user: Any, verb: str, subject: object, data: dict[str, Any]) -> Confirmation:
-        """Return the confirmation that a request needs, still without figures or key."""
+        """Return the confirmation that a request needs, still without what it depends on, and without a key."""
         return cls(user=str(user.pk), asked=digest([verb, str(subject), sorted(data.items())]))
 
     def showing(self, seen: str) -> Confirmation:
-        """Return it for the figures that are shown, with a key of its own unless it has one."""
+        """Return it for what is shown, with a key of its own unless it has one."""
         return replace(self, seen=seen, key=self.key or secrets.token_urlsafe(24))
 
     def signed(self) -> str:
@@ -55,13 +55,6 @@ class Confirmation:
     def once(self) -> Once:
         """Return the key under which the ledger does it once, however often the button is pressed."""
         return Once(f"staff:{self.user}", self.key, self.asked, _answer, _refused)
-
-
-def figures_of(sheet: Sheet) -> str:
-    """Return a digest of every figure a preview shows, taken before anything is planned on the sheet."""
-    lots = [[str(lot.id), str(lot.remaining), str(lot.held)] for lot in sheet.lots]
-    state = [sheet.version, sheet.status, sheet.balance, sheet.held, sheet.debt, sheet.overdraft_limit]
-    return digest([*map(str, state), lots])
 
 
 def digest(facts: list[Any]) -> str:

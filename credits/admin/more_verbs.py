@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from credits import plan
 from credits.admin import desk, show
+from credits.admin.confirmation import digest
 from credits.admin.forms import TICKET, AmountField, ReasonForm, note
 from credits.admin.previews import Change
 from credits.admin.verbs import Edit, Freeze, Unfreeze, Verb
@@ -46,6 +47,10 @@ class Transfer(Verb):
 
     def hold(self, once: Once, data: dict[str, Any]) -> Sheet:
         return known(lock_accounts([self.account.pk, self.target(data)], once=once, at=None), self.account.pk)
+
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
+        """Return a digest of the status of both. Whether there is enough to move, the service judges."""
+        return digest([state.status, read_account(self.target(data)).status])
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         plan.transfer(sheet, read_account(self.target(data)), data["amount"], self.memo(data))
@@ -105,6 +110,11 @@ class HoldVerb(Verb):
         """Return a hold as a choice."""
         amount = show.amount(row.remaining, self.unit)
         return f"{show.moment(row.created_at)} · {amount} {self.unit} · {row.description or row.feature or 'no words'}"
+
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
+        """Return a digest of the status, and of the hold: how it stands, what it sets aside and until when."""
+        row = Hold.objects.get(pk=data["held"])
+        return digest([state.status, row.status, row.amount, row.captured, row.expires_at])
 
     def held(self, sheet: Sheet, data: dict[str, Any]) -> Reservation:
         """Return the hold, as it is on the account's sheet."""

@@ -40,7 +40,7 @@ class PriceAct(Act):
         once.check(once.find())
         return self.look(data)
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the comparison."""
         digest: str = state.digest()
         return digest

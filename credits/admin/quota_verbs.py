@@ -35,7 +35,7 @@ class QuotaVerb(Verb):
         form: forms.Form = form_class(data, features=sorted(codes), initial=asked)
         return form
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of every limit, and of when its window began."""
         return digest(
             [

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from credits.admin import show
 from credits.admin.acts import Act
-from credits.admin.confirmation import Confirmation, digest, figures_of
+from credits.admin.confirmation import Confirmation, digest
 from credits.admin.previews import Change, changes, picture
+from credits.admin.refundable import left_to_refund
 from credits.models import Price, UnpricedStatus, UnpricedUsage
 from credits.plan import Usage, expire_lots
 from credits.pricefile import Subject
@@ -61,9 +62,13 @@ class Rate(Act):
         """Return the account, locked."""
         return lock_account(self.row.account_id, once=once, at=None)
 
-    def figures(self, state: Any) -> str:
-        """Return a digest of the account's figures and of which prices there are."""
-        return digest([figures_of(state), state.newest_price])
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
+        """Return a digest of the account's status, what is left of the charge, and which prices there are.
+
+        What else the account uses meanwhile does not matter to it: what it cannot pay is owed.
+        """
+        left = left_to_refund(state, [self.row.transaction]).get(self.row.transaction_id)
+        return digest([state.status, left, state.newest_price])
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         """Return what would change, from the same plan that the service makes."""
@@ -131,7 +136,7 @@ class RateAll(Act):
             )
         return sorted(waiting, key=lambda row: (not row["price"], row["subject"]))
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return nothing: what came to wait since the preview is rated too."""
         return ""
 

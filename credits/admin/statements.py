@@ -150,7 +150,7 @@ class SendStatement(Verb):
     def form(self, data: Any = None) -> forms.Form:
         return StatementForm(data, initial=usual())
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         return digest([self.account.email])
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:

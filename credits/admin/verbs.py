@@ -16,11 +16,11 @@ from django.urls import reverse
 from credits import plan, units
 from credits.admin import show
 from credits.admin.acts import Act
-from credits.admin.confirmation import figures_of
+from credits.admin.confirmation import digest
 from credits.admin.forms import AdjustForm, EditForm, GrantForm, RefundForm, StatusForm
 from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change, changes, picture
-from credits.admin.refundable import refundable_spends
+from credits.admin.refundable import left_to_refund, refundable_spends
 from credits.amounts import say
 from credits.models import Account, AccountStatus, GrantCategory, Transaction
 from credits.models.memo import Reason
@@ -120,9 +120,13 @@ class Verb(Act):
         """Return the account, locked."""
         return lock_account(self.account.pk, once=once, at=None)
 
-    def figures(self, state: Any) -> str:
-        """Return a digest of its figures."""
-        return figures_of(state)
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
+        """Return a digest of its status, and of no figure: an account in use has another balance every second.
+
+        A fixed amount is added, or taken, as it was shown whatever else moves meanwhile; where there is no longer
+        enough to take, the service refuses. A verb that depends on more says so itself.
+        """
+        return digest([state.status])
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         """Return what would change, from the same plan that the service makes."""
@@ -213,6 +217,11 @@ class Refund(Verb):
         spend = UUID(data["movement"])
         plan.refund(sheet, history.load_posted({sheet.id: sheet}, [spend])[spend], data["amount"], self.memo(data))
         plan.expire_lots(sheet)
+
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
+        """Return a digest of the status, and of what is left to refund of the spend."""
+        spend = Transaction.objects.get(pk=data["movement"])
+        return digest([state.status, left_to_refund(state, [spend]).get(spend.pk)])
 
     def weight(self, data: dict[str, Any]) -> Weight | None:
         """Weigh the whole spend where no amount is named: what is left of it is at the most that."""

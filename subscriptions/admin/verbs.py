@@ -69,7 +69,7 @@ class PlanVerb(Verb):
         ticket = f" ({data['ticket']})" if data["ticket"] else ""
         return Cause(self.actor, data["note"] + ticket, self.request.META.get("florin.request_id", ""))
 
-    def figures(self, state: Any) -> str:
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
         row = live_row(self.account.pk)
         return digest([state.status, str(row and (row.pk, row.status, row.updated_at))])
 
@@ -79,7 +79,7 @@ class PlanVerb(Verb):
         keeper = providers.collector_of(row) if row else None
         if row is None or keeper is None:
             return super().confirmed(given, data)
-        if self.figures(self.look(data)) != given.seen:
+        if self.figures(self.look(data), data) != given.seen:
             return None
         self.changes = self.told(data)
         providers.through(given.once(), lambda: self.ask_keeper(keeper, row, data))

@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustment, StaffAct, StaffCap
 from credits.plan import Actor
-from credits.services import approvals, bulk, caps
+from credits.services import accounts, approvals, bulk, caps
 from credits.services.bulk import Asked, Why, check_bulk
 from tests.admin.conftest import Desk, confirmation, text, verb_path
 from tests.books import Books
+from tests.factories import spend
 from tests.threads import at_once
 
 ASKED = {"reason": "goodwill", "note": "He waited long", "ticket": "SUP-7"}
@@ -149,15 +150,29 @@ class TestApproval:
 
         assert caps.spent_today(user=sam.user, weight=caps.Weight("adjust", "credits", Decimal(1))) == 0
 
-    def test_shows_the_figures_anew(self, sam: Desk, lea: Desk, alice: Account) -> None:
+    def test_of_an_account_in_use_is_told_as_it_is_done(self, sam: Desk, lea: Desk, alice: Account) -> None:
         row = ask(sam, alice)
         shown = lea.get(page(row))
-        sam.confirm(alice, "adjust", amount="5", **ASKED)
+        spend(alice, 10)
+        assert "690" in text(lea.get(page(row)))
 
         decide(lea, row, shown=shown)
 
-        assert balance(alice) == 105
-        assert "705" in text(lea.get(page(row)))
+        assert balance(alice) == 690
+        done = StaffAct.objects.get(action="adjust")
+        assert (done.before["Balance"], done.after["Balance"]) == ("90", "690")
+
+    def test_of_an_account_frozen_meanwhile_is_looked_at_again(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice)
+        shown = lea.get(page(row))
+        accounts.freeze_account(account=alice.pk, reason="Chargeback")
+
+        answer = decide(lea, row, shown=shown)
+
+        assert "Things have changed since you looked" in text(lea.client.get(answer.url))
+        assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "waiting")
+        decide(lea, row)
+        assert balance(alice) == 700
 
     def test_is_never_ones_own(self, lea: Desk, alice: Account) -> None:
         row = ask(lea, alice, "6000")

@@ -62,7 +62,7 @@ FORMS = {
     "billing/pack/new/": {F},
     "billing/planprice/new/": {F},
     "credits/bulkadjustment/upload/": {L, F},
-    "billing/webhookendpoint/new/": {L, E},
+    "billing/webhookendpoint/new/": {L},
     "credits/apikey/add/": set[str](),
     "credits/staffcap/add/": set[str](),
     "auth/user/add/": set[str](),
@@ -103,6 +103,11 @@ def test_a_role_has_what_its_migration_gives(database: None, role: str) -> None:
     user.groups.set(Group.objects.filter(name=role))
 
     assert user.get_all_permissions() == ROLES[role]
+
+
+@pytest.mark.parametrize("role", [E, A])
+def test_who_only_looks_has_nothing_but_permissions_to_view(role: str) -> None:
+    assert {name for name in ROLES[role] if not name.split(".")[1].startswith("view_")} == set()
 
 
 @pytest.mark.parametrize("role", [*sorted(EVERYBODY), "no role"])

@@ -32,6 +32,12 @@ class TestSigningIn:
         told = list(StaffAct.objects.order_by("pk").values_list("action", "actor_name", "what"))
         assert told == [("sign-in", "sam", "Signed in."), ("sign-in-failed", "", "Failed to sign in as sam.")]
 
+    def test_leads_to_the_front_page_where_no_other_was_asked_for(self, sam: User) -> None:
+        answer = Client().post("/admin/login/", {"username": "sam", "password": PASSWORD}, follow=True)
+
+        assert answer.redirect_chain == [("/admin/", 302)]
+        assert answer.status_code == 200
+
     def test_is_locked_after_five_failures_from_anywhere(self, sam: User) -> None:
         for number in range(5):
             sign_in("wrong", address=f"192.0.2.{number}")

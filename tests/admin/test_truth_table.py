@@ -19,7 +19,7 @@ from credits.plan import Actor
 from credits.services.bulk import Asked, Why, check_bulk
 from credits.services.keys import create_api_key
 from tests.admin.conftest import Desk, confirmation, text
-from tests.admin.test_roles import EVERYBODY, LISTS, A, E, F, L, S
+from tests.admin.test_roles import EVERYBODY, LISTS, A, F, L, S
 from tests.books import Books
 from tests.factories import hold, spend, unpriced
 
@@ -42,7 +42,7 @@ PAGES = {
     "admin/credits/bulkadjustment/upload/": {L, F},
     "admin/credits/bulkadjustment/<int:pk>/report/": {L, F, A},
     "admin/credits/price/new/": {F},
-    "admin/billing/webhookendpoint/new/": {L, E},
+    "admin/billing/webhookendpoint/new/": {L},
     "admin/credits/price/import/": {F},
     "admin/credits/unpricedusage/rate-all/": {F},
     "admin/billing/pack/new/": {F},
@@ -69,9 +69,9 @@ POSTS = {
     "admin/billing/difference/<path:object_id>/repair/": {F},
     "admin/billing/payment/<path:object_id>/refund/": {L, F},
     "admin/billing/autotopup/<path:object_id>/switch/": {S, L},
-    **{f"admin/billing/webhookendpoint/<path:object_id>/{name}/": {L, E} for name in OF_ENDPOINT},
-    "admin/billing/webhookdelivery/<path:object_id>/replay/": {L, E},
-    "admin/billing/webhookdelivery/<path:object_id>/give-up/": {L, E},
+    **{f"admin/billing/webhookendpoint/<path:object_id>/{name}/": {L} for name in OF_ENDPOINT},
+    "admin/billing/webhookdelivery/<path:object_id>/replay/": {L},
+    "admin/billing/webhookdelivery/<path:object_id>/give-up/": {L},
 }
 ADDS = {"credits/feature/": {F}}
 # Django's own and unfold's, for whoever is signed in, or for signing in; reports are tried with their list.

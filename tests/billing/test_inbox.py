@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from billing import handlers
@@ -211,6 +212,23 @@ class TestWhatFails:
         till.work()
 
         assert standing(bob)[0] == 100
+
+    def test_replayed_has_its_patience_anew_and_still_came_when_it_came(
+        self, till: Till, paid: dict[str, Any], bob: Account
+    ) -> None:
+        def broken(_: ProviderEvent) -> inbox.Apply:
+            raise RuntimeError("Out of order")
+
+        came, later = ProviderEvent.objects.get().received_at, timezone.now() + inbox.PATIENCE + timedelta(minutes=1)
+        inbox.process_due_events(broken, now=later)
+        inbox.replay(ProviderEvent.objects.get(), now=later)
+
+        inbox.process_due_events(broken, now=later)
+
+        event = ProviderEvent.objects.get()
+        assert (event.state, event.received_at, event.tried_since) == (EventState.RECEIVED, came, later)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            ProviderEvent.objects.update(received_at=later)
 
     def test_halfway_leaves_nothing_behind(
         self, till: Till, paid: dict[str, Any], bob: Account, monkeypatch: pytest.MonkeyPatch

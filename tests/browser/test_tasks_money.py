@@ -119,7 +119,7 @@ def test_a_failed_webhook(hire: Hire, till: Till, fake_stripe: FakeStripe) -> No
     told = ProviderEvent.objects.filter(type="payment_intent.succeeded")
     until(told.exclude(error="").exclude(state=EventState.PROCESSING).exists, "The event never failed.")
     long_ago = timezone.now() - timedelta(days=4)
-    told.update(received_at=long_ago, next_try_at=long_ago)
+    told.update(tried_since=long_ago, next_try_at=long_ago)
     call_command("run_due", "--only", "process_inbox")
     until(lambda: told.get().state == EventState.FAILED, "It was tried on and on.")
     fake_stripe.api.faults.clear()

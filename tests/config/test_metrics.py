@@ -89,11 +89,12 @@ def test_accounts_are_not_told_unless_a_setting_says_how_many(alice: Account, se
 
 
 def test_work_that_waits_is_told(database: None) -> None:
+    came = timezone.now() - timedelta(seconds=90)
     for number, state in enumerate([EventState.RECEIVED, EventState.RECEIVED, EventState.FAILED, EventState.DONE]):
         due = timezone.now() if state == EventState.RECEIVED else None
         ProviderEvent.objects.create(
             event_id=f"evt_{number}", type="invoice.paid", livemode=False, created_at=timezone.now(), payload={},
-            state=state, next_try_at=due, received_at=timezone.now() - timedelta(seconds=90),
+            state=state, next_try_at=due, received_at=came, tried_since=came,
         )  # fmt: skip
     runs.run_job("audit_books", lambda: 3, by=RunBy.WORKER)
     TaskRun.objects.create(job="expire_lots", kind=RunBy.WORKER, started_at=timezone.now())

@@ -166,7 +166,7 @@ class TestADelivery:
 
 
 class TestWhoMay:
-    @pytest.mark.parametrize(("role", "may"), [("Support", False), ("Engineer", True), ("Auditor", False)])
+    @pytest.mark.parametrize(("role", "may"), [("Support", False), ("Support lead", True), ("Engineer", False)])
     def test_press_the_buttons(self, hook: Hook, alice: Account, role: str, may: bool) -> None:
         hook.work()
         desk = Desk("somebody")
