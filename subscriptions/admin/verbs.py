@@ -128,13 +128,13 @@ class ChangePlan(PlanVerb):
         return go_to_plan(once=once, owner=owner, plan=data["plan"], cause=self.cause(data))
 
     def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
-        after = newest_version(data["plan"])
+        after, cause = newest_version(data["plan"]), self.cause(data)
         if after.plan.is_default:
-            keeper.cancel(subscription=row, at_period_end=True)
+            keeper.cancel(subscription=row, at_period_end=True, cause=cause)
         elif after.plan.rank >= row.plan_version.plan.rank:
-            keeper.change(subscription=row, version=after)
+            keeper.change(subscription=row, version=after, cause=cause)
         else:
-            keeper.change_later(subscription=row, version=after)
+            keeper.change_later(subscription=row, version=after, cause=cause)
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"The plan is changed to {Plan.objects.get(pk=data['plan']).name}."
@@ -155,7 +155,7 @@ class CancelPlan(PlanVerb):
         return cancel_of(once=once, account=self.account.pk, cause=self.cause(data), at_period_end=at_end)
 
     def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
-        keeper.cancel(subscription=row, at_period_end=data["when"] != "now")
+        keeper.cancel(subscription=row, at_period_end=data["when"] != "now", cause=self.cause(data))
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"Canceled the plan {'now' if data['when'] == 'now' else 'with the running period'}."
@@ -177,7 +177,7 @@ class ResumePlan(PlanVerb):
         return services.resume(once=once, subscription=self.row.pk, cause=self.cause(data))
 
     def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
-        keeper.resume(subscription=row)
+        keeper.resume(subscription=row, cause=self.cause(data))
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return "The plan goes on."
