@@ -17,6 +17,7 @@ from credits.services.accounts import NOTHING, insert_account
 from credits.services.locks import lock_accounts
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.providers import Cost
+from subscriptions.services.writing import Cause
 
 
 class StripeProvider:
@@ -34,7 +35,7 @@ class StripeProvider:
         back = checkouts.Return(settings.CHECKOUT_RETURN_URL, settings.CHECKOUT_RETURN_URL)
         return checkouts.buy_plan(once=None, owner=owner, version=version, back=back, actor=SYSTEM, trial=trial).url
 
-    def change(self, *, subscription: Subscription, version: PlanVersion) -> None:
+    def change(self, *, subscription: Subscription, version: PlanVersion, cause: Cause) -> None:
         """Move a subscription to another plan now; what it costs more for the rest of the period is charged at once.
 
         Raises CardDeclined and its like, and then nothing has changed.
@@ -45,9 +46,9 @@ class StripeProvider:
             proration="always_invoice",
             idempotency_key=f"change-{uuid4()}",
         )
-        self._follow(subscription)
+        self._follow(subscription, cause)
 
-    def change_later(self, *, subscription: Subscription, version: PlanVersion) -> None:
+    def change_later(self, *, subscription: Subscription, version: PlanVersion, cause: Cause) -> None:
         """Let a subscription have another plan from its next period on, which the provider then charges for."""
         stripe.client().schedule_change(
             subscription.provider_reference,
@@ -55,7 +56,7 @@ class StripeProvider:
             interval=version.interval,
             idempotency_key=f"schedule-{uuid4()}",
         )
-        self._follow(subscription)
+        self._follow(subscription, cause)
 
     def cost(self, *, subscription: Subscription, version: PlanVersion | None, at_once: bool) -> Cost:
         """Tell what a change would cost: the provider's own figures where it prorates. Raises PlanHasNoPrice."""
@@ -77,23 +78,23 @@ class StripeProvider:
             next_invoice_at=max((line.period_end for line in now), default=ends),
         )
 
-    def cancel(self, *, subscription: Subscription, at_period_end: bool) -> None:
+    def cancel(self, *, subscription: Subscription, at_period_end: bool, cause: Cause) -> None:
         """Let a subscription run out, or end it now."""
         stripe.client().cancel_subscription(
             subscription.provider_reference, at_period_end=at_period_end, idempotency_key=f"cancel-{uuid4()}"
         )
-        self._follow(subscription)
+        self._follow(subscription, cause)
 
-    def resume(self, *, subscription: Subscription) -> None:
+    def resume(self, *, subscription: Subscription, cause: Cause) -> None:
         """Take a cancellation back."""
         stripe.client().resume_subscription(subscription.provider_reference, idempotency_key=f"resume-{uuid4()}")
-        self._follow(subscription)
+        self._follow(subscription, cause)
 
-    def _follow(self, subscription: Subscription) -> None:
-        """Apply at once what Stripe's webhooks will say too."""
+    def _follow(self, subscription: Subscription, cause: Cause) -> None:
+        """Apply at once what Stripe's webhooks will say too, and keep who asked for it."""
         facts = tiers.look_up_subscription(subscription.provider_reference)
         with transaction.atomic():
-            tiers.record_subscription(facts)
+            tiers.record_subscription(facts, asked=cause)
 
 
 def _price(version: PlanVersion) -> str:

@@ -12,6 +12,7 @@ from credits.plan import Owner
 from credits.refusals import Refusal
 from credits.services.once import Once, keep
 from subscriptions.models import PlanVersion, Subscription
+from subscriptions.services.writing import Cause
 
 T = TypeVar("T")
 
@@ -44,21 +45,24 @@ class Cost:
 
 
 class Collector(Provider, Protocol):
-    """A provider that keeps subscriptions itself: changes are made there, and here as it then says."""
+    """A provider that keeps subscriptions itself: changes are made there, and here as it then says.
 
-    def change(self, *, subscription: Subscription, version: PlanVersion) -> None:
+    ``cause`` is who asks for a change, and why: the subscription's history keeps it.
+    """
+
+    def change(self, *, subscription: Subscription, version: PlanVersion, cause: Cause) -> None:
         """Move a subscription to a version now, and collect what that costs."""
 
-    def change_later(self, *, subscription: Subscription, version: PlanVersion) -> None:
+    def change_later(self, *, subscription: Subscription, version: PlanVersion, cause: Cause) -> None:
         """Let a subscription go on, on another version from its next period on."""
 
     def cost(self, *, subscription: Subscription, version: PlanVersion | None, at_once: bool) -> Cost:
         """Tell what going to a version would cost, or with None what ending would. Changes nothing."""
 
-    def cancel(self, *, subscription: Subscription, at_period_end: bool) -> None:
+    def cancel(self, *, subscription: Subscription, at_period_end: bool, cause: Cause) -> None:
         """End a subscription with its period, or now."""
 
-    def resume(self, *, subscription: Subscription) -> None:
+    def resume(self, *, subscription: Subscription, cause: Cause) -> None:
         """Take a cancellation back."""
 
 

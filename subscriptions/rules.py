@@ -109,6 +109,11 @@ class Step:
         """Whether anything is different afterwards."""
         return self.state != self.before or bool(self.credits)
 
+    @property
+    def credits_now(self) -> Decimal:
+        """The credits that it brings at once. Those of the months after a trial come with its end."""
+        return self.credits or (self.first or ZERO if self.state.status == Status.ACTIVE else ZERO)
+
 
 def subscribe(
     terms: Terms, zone: str, at: datetime, *, trial: bool = False, had_trial: bool = False, earlier: Earlier = None

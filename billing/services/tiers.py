@@ -69,12 +69,12 @@ def _over_of(subscription: told.Subscription) -> Facts | None:
     return Facts(found, tuple(client.invoices_of(found.id))) if ended else None
 
 
-def record_subscription(facts: Facts) -> Subscription | None:
+def record_subscription(facts: Facts, *, asked: Cause | None = None) -> Subscription | None:
     """Keep the invoices, and let the account's subscription be what the provider says: plan, status, period, credits.
 
-    One that the account cannot have, because it has another one or is closed, is noted as a stray, to be ended there.
-    Called in a transaction. Raises NotOurs, ParentUnknown where no plan is sold at its price yet, and what
-    ``follow_provider`` raises.
+    ``asked`` is who had it changed there just now, and why. One that the account cannot have, because it has another
+    one or is closed, is noted as a stray, to be ended there. Called in a transaction. Raises NotOurs, ParentUnknown
+    where no plan is sold at its price yet, and what ``follow_provider`` raises.
     """
     if facts.over is not None:
         record_subscription(facts.over)
@@ -84,7 +84,7 @@ def record_subscription(facts: Facts) -> Subscription | None:
         _keep_invoice(account, invoice)
     if subscription.status not in STATUSES:
         return None
-    row, why = _follow(facts, account)
+    row, why = _follow(facts, account, asked)
     if not why:
         Invoice.objects.filter(subscription_reference=subscription.id, status="paid").update(followed=True)
     _close_checkout(subscription)
@@ -94,7 +94,7 @@ def record_subscription(facts: Facts) -> Subscription | None:
     return row
 
 
-def _follow(facts: Facts, account: UUID) -> tuple[Subscription | None, str]:
+def _follow(facts: Facts, account: UUID, asked: Cause | None) -> tuple[Subscription | None, str]:
     """Follow a subscription. Returns the account's, or why nothing here follows it."""
     subscription = facts.subscription
     if why := why_ended(subscription.id):
@@ -106,6 +106,7 @@ def _follow(facts: Facts, account: UUID) -> tuple[Subscription | None, str]:
             reference=subscription.id,
             told=replace(told_of(subscription), history=_history(facts)),
             cause=BY_PROVIDER,
+            asked=asked,
         )
     except AlreadySubscribed as refused:
         return None, refused.detail

@@ -10,20 +10,28 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from credits.admin import desk, show
+from credits.admin import desk
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.forms import TICKET, note
 from credits.admin.previews import Change
 from credits.admin.verbs import Verb
-from credits.amounts import say_money
 from credits.plan import Owner
 from credits.services.once import Once
 from subscriptions import providers, refusals
-from subscriptions.models import Plan, Subscription
-from subscriptions.queries import newest_version, offered_versions, preview_change
+from subscriptions.admin.foretold import tell
+from subscriptions.models import Plan, PlanVersion, Subscription
+from subscriptions.queries import (
+    Preview,
+    default_version,
+    newest_version,
+    offered_versions,
+    preview_change,
+    standing,
+)
 from subscriptions.services import subscriptions as services
 from subscriptions.services.by_account import cancel_of, go_to_plan
 from subscriptions.services.rows import live_row
+from subscriptions.services.subscriptions import beginning
 from subscriptions.services.writing import Cause
 
 WHEN = [("period_end", "With the running period"), ("now", "Now")]
@@ -86,6 +94,11 @@ class PlanVerb(Verb):
         self.record(row, data)
         return row
 
+    def cost(self, row: Subscription, version: PlanVersion | None, *, at_once: bool) -> providers.Cost | None:
+        """Return what the provider that keeps a subscription asks for a change; None where none does."""
+        keeper = providers.collector_of(row)
+        return keeper.cost(subscription=row, version=version, at_once=at_once) if keeper else None
+
     def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
         """Do it at the provider's."""
         raise NotImplementedError
@@ -101,27 +114,27 @@ class ChangePlan(PlanVerb):
         return PlanForm(data, plans=[(row.plan_id, f"{row.plan.name} ({row})") for row in versions])
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
-        row, after = live_row(self.account.pk), newest_version(data["plan"])
+        row, after = standing(state).subscription, newest_version(data["plan"])
         if row is None:
-            return [Change("Plan", "The default plan", str(after)), Change("Takes effect", show.EMPTY, "Now")]
+            return tell(beginning(state, data["plan"]), default_version(self.unit), after, state.at, None)
         up = after.plan.rank >= row.plan_version.plan.rank
         if after.plan_id == row.plan_version.plan_id:
             raise refusals.SamePlan(f"The account is on {after.plan_id} already.")
         told = preview_change(subscription=row.pk, verb="upgrade" if up else "downgrade", plan=data["plan"])
-        return _told(told, after.currency)
+        return _told(told, self.cost(row, None if after.plan.is_default else after, at_once=up))
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         owner = Owner(self.account.external_id, self.unit)
         return go_to_plan(once=once, owner=owner, plan=data["plan"], cause=self.cause(data))
 
     def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
-        after = newest_version(data["plan"])
+        after, cause = newest_version(data["plan"]), self.cause(data)
         if after.plan.is_default:
-            keeper.cancel(subscription=row, at_period_end=True)
+            keeper.cancel(subscription=row, at_period_end=True, cause=cause)
         elif after.plan.rank >= row.plan_version.plan.rank:
-            keeper.change(subscription=row, version=after)
+            keeper.change(subscription=row, version=after, cause=cause)
         else:
-            keeper.change_later(subscription=row, version=after)
+            keeper.change_later(subscription=row, version=after, cause=cause)
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"The plan is changed to {Plan.objects.get(pk=data['plan']).name}."
@@ -133,15 +146,16 @@ class CancelPlan(PlanVerb):
     form_class = CancelForm
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
-        told = preview_change(subscription=self.row.pk, verb="cancel", at_once=data["when"] == "now")
-        return _told(told, self.row.plan_version.currency)
+        row, at_once = self.row, data["when"] == "now"
+        told = preview_change(subscription=row.pk, verb="cancel", at_once=at_once)
+        return _told(told, self.cost(row, None, at_once=at_once))
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         at_end = data["when"] != "now"
         return cancel_of(once=once, account=self.account.pk, cause=self.cause(data), at_period_end=at_end)
 
     def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
-        keeper.cancel(subscription=row, at_period_end=data["when"] != "now")
+        keeper.cancel(subscription=row, at_period_end=data["when"] != "now", cause=self.cause(data))
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return f"Canceled the plan {'now' if data['when'] == 'now' else 'with the running period'}."
@@ -163,21 +177,14 @@ class ResumePlan(PlanVerb):
         return services.resume(once=once, subscription=self.row.pk, cause=self.cause(data))
 
     def ask_keeper(self, keeper: providers.Collector, row: Subscription, data: dict[str, Any]) -> None:
-        keeper.resume(subscription=row)
+        keeper.resume(subscription=row, cause=self.cause(data))
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return "The plan goes on."
 
 
-def _told(told: Any, currency: str) -> list[Change]:
-    """Return a preview as lines. The difference is of the price of a period."""
-    lines = [
-        Change("Plan", str(told.before), str(told.after or "None")),
-        Change("Takes effect (UTC)", show.EMPTY, show.moment(told.effective_at)),
-    ]
-    if told.price_difference is not None:
-        lines.append(Change("Price of a period", show.EMPTY, f"{say_money(told.price_difference, currency)} more"))
-    return lines
+def _told(told: Preview, cost: providers.Cost | None) -> list[Change]:
+    return tell(told.step, told.before, told.after, told.effective_at, cost)
 
 
 desk.register(

@@ -98,7 +98,7 @@ def print_preview(verb: str, preview: Preview, cost: Cost | None = None) -> dict
     return {
         "verb": verb,
         "effective_at": preview.effective_at,
-        "credits_now": number(preview.step.first or preview.step.credits),
+        "credits_now": number(preview.step.credits_now),
         "figures": preview.step.figures,
         "before": print_plan(preview.before),
         "after": print_plan(preview.after) if preview.after else None,

@@ -14,7 +14,7 @@ from credits.plan import Sheet
 from credits.services.once import Once, money
 from subscriptions import refusals, rules
 from subscriptions.following import ZONE, Told, as_paid, follow, lived, was_paid
-from subscriptions.models import Status, Subscription
+from subscriptions.models import Status, Subscription, Verb
 from subscriptions.rules import State
 from subscriptions.services.rows import (
     check_unit,
@@ -28,6 +28,9 @@ from subscriptions.services.rows import (
 )
 from subscriptions.services.writing import Cause, grant_trial, settle, write
 
+# What somebody can ask for. The rest comes by time and by payments.
+ASKED = {Verb.UPGRADE, Verb.DOWNGRADE, Verb.CHANGE, Verb.SCHEDULE, Verb.CANCEL, Verb.RESUME, Verb.END}
+
 
 @money
 def follow_provider(
@@ -39,10 +42,12 @@ def follow_provider(
     reference: str,
     told: Told,
     cause: Cause,
+    asked: Cause | None = None,
     at: datetime | None = None,
 ) -> Subscription | None:
     """Let a subscription be what its provider says: begin, change, pause, end or revive it. Again does nothing.
 
+    ``asked`` is who had the provider change it just now, and why: the steps that can be asked for are theirs.
     Credits come for what was paid, period by period, once. A subscription kept by hand ends where one begins.
     Returns None where the account has none by that name and needs none: it is over already, or the account is closed.
     Raises UnknownAccount, AlreadySubscribed (by another one of a provider's), InvalidField, Busy.
@@ -56,21 +61,29 @@ def follow_provider(
     if sheet.status == AccountStatus.CLOSED:
         return row
     for paid in told.history:
-        state = _write(row, state, as_paid(told, paid), sheet, replace(cause, invoice=paid.invoice), paid.at)
+        state = _write(row, state, as_paid(told, paid), sheet, replace(cause, invoice=paid.invoice), paid.at, asked)
     if state.status != Status.CANCELED and was_paid(told, state):
         state = _write(row, state, lived(told), sheet, cause)
-    _write(row, state, told, sheet, cause)
+    _write(row, state, told, sheet, cause, asked=asked)
     return row
 
 
 def _write(
-    row: Subscription, state: State, told: Told, sheet: Sheet, cause: Cause, at: datetime | None = None
+    row: Subscription,
+    state: State,
+    told: Told,
+    sheet: Sheet,
+    cause: Cause,
+    at: datetime | None = None,
+    asked: Cause | None = None,
 ) -> State:
     """Write what the provider told of a moment, which is now unless ``at`` says when it was."""
     at = min(at or sheet.at, sheet.at)
     step = follow(state, told, month_at(row, state, at), at)
     if state.status == Status.CANCELED != step.state.status:
         _make_room(sheet, cause)
+    if asked is not None and step.verb in ASKED:
+        cause = replace(asked, invoice=cause.invoice)
     write(row, step, cause, sheet.at)
     return step.state
 

@@ -75,21 +75,7 @@ def begin(
     provider_reference: str = "",
 ) -> Subscription:
     """Put a locked and settled account that has no live subscription on a plan. Raises what ``subscribe`` raises."""
-    if sheet.status == AccountStatus.CLOSED:
-        raise ledger.AccountClosed("The account is closed.")
-    version = current_version(plan)
-    check_unit(version, sheet.owner.unit)
-    if version.plan.is_default:
-        raise ledger.InvalidField("plan", f"Accounts without a subscription are on {plan}.")
-    terms = terms_of(version)
-    step = rules.subscribe(
-        terms,
-        sheet.calendar.zone,
-        sheet.at,
-        trial=trial,
-        had_trial=had_trial(sheet.id),
-        earlier=earlier_of(sheet.id, rules.months_begin(terms, sheet.at, trial=trial)),
-    )
+    step = beginning(sheet, plan, trial=trial)
     row = Subscription(
         id=uuid7(), account_id=sheet.id, provider=provider, provider_reference=provider_reference,
         time_zone=step.state.zone, created_at=sheet.at, updated_at=sheet.at,
@@ -99,8 +85,27 @@ def begin(
         row.save(force_insert=True)
         write(row, step, cause, sheet.at)
         if trial:
-            grant_trial(row, terms, cause, sheet.at)
+            grant_trial(row, step.state.terms, cause, sheet.at)
     return row
+
+
+def beginning(sheet: Sheet, plan: str, *, trial: bool = False) -> Step:
+    """Return what puts an account that has no live subscription on a plan. Raises what ``subscribe`` raises."""
+    if sheet.status == AccountStatus.CLOSED:
+        raise ledger.AccountClosed("The account is closed.")
+    version = current_version(plan)
+    check_unit(version, sheet.owner.unit)
+    if version.plan.is_default:
+        raise ledger.InvalidField("plan", f"Accounts without a subscription are on {plan}.")
+    terms = terms_of(version)
+    return rules.subscribe(
+        terms,
+        sheet.calendar.zone,
+        sheet.at,
+        trial=trial,
+        had_trial=had_trial(sheet.id),
+        earlier=earlier_of(sheet.id, rules.months_begin(terms, sheet.at, trial=trial)),
+    )
 
 
 @money

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from typing import Any
+
 import pytest
 
-from credits.models import Account
+from credits.models import Account, StaffAct
+from credits.services.locks import read_account
 from subscriptions.models import Subscription
 from tests.admin.conftest import Desk, text
 
@@ -26,3 +31,49 @@ def test_they_need_their_own_permission(alice: Account) -> None:
     desk = Desk("somebody", "view_account", "adjust_account")
 
     assert desk.get(f"credits/account/{alice.pk}/cancel-plan/").status_code == 403
+
+
+@pytest.fixture
+def lea(ada: Account) -> Desk:
+    """May change plans, and has no caps."""
+    return Desk("lea", "view_account", "manage_subscription")
+
+
+def test_a_preview_tells_what_a_plan_brings_and_that_nobody_collects_it(lea: Desk, ada: Account) -> None:
+    page = told(lea.press(ada, "change-plan", plan="PREMIUM", **WHY))
+
+    assert "Plan The default plan PREMIUM v1" in page
+    assert "Credits at once – +10,000 credits" in page
+    assert "Credits a month 0 10,000" in page
+    assert "Price of a period Nothing 99.00 USD a month" in page
+    assert "Collected by – Nobody: see to the payment by hand" in page
+    assert "Uses for ml-analysis a day 2 50" in page
+    assert not Subscription.objects.exists()
+
+
+def test_the_log_says_what_it_brought(lea: Desk, ada: Account) -> None:
+    assert lea.confirm(ada, "change-plan", plan="PREMIUM", **WHY).status_code == 302
+
+    act = StaffAct.objects.get(action="change-plan")
+    assert (act.before["Plan"], act.after["Plan"]) == ("The default plan", "PREMIUM v1")
+    assert act.after["Credits at once"] == "+10,000 credits"
+    assert read_account(ada.pk).balance == 10_000
+
+
+def test_an_end_tells_what_no_longer_comes(lea: Desk, ada: Account) -> None:
+    lea.confirm(ada, "change-plan", plan="PRO", **WHY)
+
+    page = told(lea.press(ada, "cancel-plan", when="now", **WHY))
+
+    assert "Credits a month 1,000 0" in page
+    assert "Price of a period 29.00 USD a month Nothing" in page
+    assert "Credits at once – Nothing" in page
+
+
+def test_the_default_plan_is_no_subscription(lea: Desk, ada: Account) -> None:
+    assert "Accounts without a subscription are on FREE." in text(lea.press(ada, "change-plan", plan="FREE", **WHY))
+
+
+def told(answer: Any) -> str:
+    """Return a page as it reads."""
+    return unescape(" ".join(re.sub(r"<[^>]*>", " ", text(answer)).split()))

@@ -36,6 +36,7 @@ from subscriptions.providers import collector_of, through
 from subscriptions.rules import State
 from subscriptions.services.by_account import cancel_of, go_to_plan
 from subscriptions.services.rows import current_version, live_row, state_of, whole_rows
+from subscriptions.services.writing import Cause
 
 STATUSES = ["ACTIVE", "CANCELED", "PAST_DUE"]
 SUBSCRIPTION = {
@@ -121,7 +122,7 @@ class NextAppSubscriptionViewSet(ApiViewSet):
             raise InvalidField("tier", f"There is no tier {tier}.")
         kept = _kept_elsewhere(owner)
         if kept is not None:
-            act = partial(_go_at_provider, kept, tier)
+            act = partial(_go_at_provider, kept, tier, cause(request, asked))
             return perform(request, lambda once: through(once, act), lambda row: _said(owner, row, state_of(row)),
                            status=200)  # fmt: skip
         pay = _checkout_url(owner, tier)
@@ -149,7 +150,8 @@ class NextAppSubscriptionViewSet(ApiViewSet):
         owner = _owner(user_id)
         kept = _kept_elsewhere(owner)
         if kept is not None:
-            act = partial(_end_at_provider, kept, at_period_end=asked["at_period_end"])
+            why = cause(request, asked)
+            act = partial(_end_at_provider, kept, at_period_end=asked["at_period_end"], why=why)
             return perform(request, lambda once: through(once, act), lambda row: _said(owner, row, state_of(row)),
                            status=200)  # fmt: skip
         return perform(
@@ -194,23 +196,23 @@ def _kept_elsewhere(owner: Owner) -> Subscription | None:
     return row if row is not None and collector_of(row) is not None else None
 
 
-def _go_at_provider(row: Subscription, tier: str) -> Subscription:
+def _go_at_provider(row: Subscription, tier: str, why: Cause) -> Subscription:
     """Bring a subscription to a tier at the provider's: to the default one with its period."""
     collector, version = collector_of(row), current_version(tier)
     if version.plan.is_default:
-        return _end_at_provider(row, at_period_end=True)
+        return _end_at_provider(row, at_period_end=True, why=why)
     if collector is not None and version.plan_id == row.plan_version.plan_id:
-        collector.resume(subscription=row)
+        collector.resume(subscription=row, cause=why)
     elif collector is not None:
         lower = version.plan.rank < row.plan_version.plan.rank
-        (collector.change_later if lower else collector.change)(subscription=row, version=version)
+        (collector.change_later if lower else collector.change)(subscription=row, version=version, cause=why)
     return whole_rows().get(pk=row.pk)
 
 
-def _end_at_provider(row: Subscription, *, at_period_end: bool) -> Subscription:
+def _end_at_provider(row: Subscription, *, at_period_end: bool, why: Cause) -> Subscription:
     collector = collector_of(row)
     if collector is not None:
-        collector.cancel(subscription=row, at_period_end=at_period_end)
+        collector.cancel(subscription=row, at_period_end=at_period_end, cause=why)
     return whole_rows().get(pk=row.pk)
 
 

@@ -236,7 +236,7 @@ class SubscriptionViewSet(ApiViewSet):
         row = whole_rows().filter(pk=subscription_id(pk)).first()
         collector = providers.collector_of(row) if row else None
         if row is not None and collector is not None:
-            act = partial(_act_at, collector, row, service, how)
+            act = partial(_act_at, collector, row, service, how, cause(request, asked))
             return perform(request, lambda once: providers.through(once, act), _stored, status=200)
         return perform(
             request,
@@ -263,7 +263,9 @@ def _stored(row: Subscription) -> dict[str, Any]:
     return print_subscription(row, state_of(row))
 
 
-def _act_at(collector: providers.Collector, row: Subscription, service: Any, how: Mapping[str, Any]) -> Subscription:
+def _act_at(
+    collector: providers.Collector, row: Subscription, service: Any, how: Mapping[str, Any], why: Cause
+) -> Subscription:
     """Do a verb at the provider's that keeps a subscription. Raises NotNow for one that it cannot do.
 
     What the rules refuse is refused before the provider is asked.
@@ -273,15 +275,15 @@ def _act_at(collector: providers.Collector, row: Subscription, service: Any, how
         version = current_version(how["plan"])
         _check_change(row, version, upward=service is subscriptions.upgrade)
         if version.plan.is_default:
-            collector.cancel(subscription=row, at_period_end=not at_once)
+            collector.cancel(subscription=row, at_period_end=not at_once, cause=why)
         else:
-            (collector.change if at_once else collector.change_later)(subscription=row, version=version)
+            (collector.change if at_once else collector.change_later)(subscription=row, version=version, cause=why)
     elif service is subscriptions.cancel:
         rules.cancel(state_of(row), clock.now(), at_period_end=how["at_period_end"])
-        collector.cancel(subscription=row, at_period_end=how["at_period_end"])
+        collector.cancel(subscription=row, at_period_end=how["at_period_end"], cause=why)
     elif service is subscriptions.resume:
         rules.resume(state_of(row), clock.now())
-        collector.resume(subscription=row)
+        collector.resume(subscription=row, cause=why)
     else:
         raise refusals.NotNow("Who collects its payments pauses it, in the provider's dashboard.")
     return whole_rows().get(pk=row.pk)
