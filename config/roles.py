@@ -75,3 +75,5 @@ CAPS: dict[str, dict[str, tuple[int, int]]] = {
     FINANCE: {"credits": (50_000, 200_000), "USD": (5_000, 20_000)},
 }
 CAPPED = ("adjust", "grant", "refund", "transfer", "bulk")
+# What gives money back is capped in the currency that was paid in.
+CAPPED_IN_MONEY = ("refund-payment",)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.http import Http404, HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
-from billing.models import Payment
+from billing.models import Payment, RefundOrder, RefundStatus
+from billing.refusals import StripeFailure
 from billing.services.claims import to_be_gone
-from billing.services.refunds import left_to_refund, refund_payment
-from credits.admin import show
-from credits.admin.acts import Act
-from credits.admin.confirmation import Confirmation, digest
+from billing.services.refunds import finish, left_to_refund, lock_payment, not_given_back, order_refund
+from credits.admin import desk, show
+from credits.admin.acts import Act, Motive
+from credits.admin.confirmation import digest
+from credits.admin.forms import TICKET
 from credits.admin.logged import request_id
 from credits.admin.previews import Change
 from credits.amounts import places_of, say_money
+from credits.models import CappedAction
 from credits.refusals import InvalidField
-from credits.services.locks import read_account
+from credits.services.caps import Weight
+from credits.services.once import Once
 from credits.services.staff import Told, record_act
+
+log = logging.getLogger(__name__)
+
+ACTION = CappedAction.REFUND_PAYMENT.value
 
 
 class RefundForm(forms.Form):
@@ -30,7 +41,8 @@ class RefundForm(forms.Form):
         widget=UnfoldAdminDecimalFieldWidget(),
         help_text="In the payment's currency. Empty: all that is left.",
     )
-    reason = forms.CharField(max_length=255, widget=UnfoldAdminTextInputWidget(), help_text="Why, with the ticket.")
+    reason = forms.CharField(max_length=180, widget=UnfoldAdminTextInputWidget(), help_text="Why, in words.")
+    ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
 
 class RefundPayment(Act):
@@ -59,18 +71,43 @@ class RefundPayment(Act):
         """The page of the payment."""
         return show.page_of(Payment, self.row.pk)
 
-    def look(self, data: dict[str, Any]) -> Any:
-        """Return the payment and its account as they are. Raises NotRefundable."""
-        left_to_refund(self.row)
-        return read_account(self.row.account_id)
+    @property
+    def owner(self) -> UUID:
+        """The account that paid."""
+        return self.row.account_id
+
+    def kept(self, form: forms.Form) -> dict[str, Any]:
+        """Return what was filled in, and for which payment."""
+        return {**super().kept(form), "payment": str(self.row.pk)}
+
+    def motive(self, data: dict[str, Any]) -> Motive:
+        """Return why, in words, and the ticket."""
+        return {"note": data["reason"], "ticket": data["ticket"]}
+
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        """Weigh the money, in its currency: as much as is named, or all that is left."""
+        amount, currency = data.get("amount"), self.row.currency
+        if amount is None:
+            amount = Decimal(not_given_back(self.row)).scaleb(-places_of(currency))
+        return Weight(ACTION, currency.upper(), amount)
+
+    def look(self, data: dict[str, Any]) -> int:
+        """Return how much is left of the payment. Raises NotRefundable."""
+        return left_to_refund(self.row)
+
+    def hold(self, once: Once, data: dict[str, Any]) -> int:
+        """Return how much is left of the payment, locked."""
+        self.row = lock_payment(once=once, payment=self.row.pk)
+        return self.look(data)
 
     def figures(self, state: Any) -> str:
-        """Return a digest of what has gone back of the payment."""
-        return digest([self.row.refunded_minor, self.row.amount_minor])
+        """Return a digest of what has gone back of the payment, and of what it brought."""
+        row = self.row
+        return digest([row.amount_minor, row.refunded_minor, state, row.claimed, to_be_gone(row, row.amount_minor)])
 
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         """Return what goes back, and what of the credits with it."""
-        minor, unit = self.minor(data), state.owner.unit
+        minor, unit = self.minor(data), self.row.account.unit_id
         after = self.row.refunded_minor + minor
         claimed = to_be_gone(self.row, after)
         more = claimed - self.row.claimed
@@ -85,21 +122,24 @@ class RefundPayment(Act):
             ),
         ]
 
-    def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
-        """Ask the provider, outside of transactions, once for a confirmation."""
-        self.row.refresh_from_db()
-        if self.figures(None) != given.seen:
-            return None
-        self.changes = self.told(data)
-        order = refund_payment(
-            once=given.once(),
+    def act(self, once: Once, data: dict[str, Any]) -> RefundOrder:
+        """Write the order down; the provider hears of it when that is committed."""
+        ticket = f" ({data['ticket']})" if data["ticket"] else ""
+        return order_refund(
+            once=once,
             payment=self.row.provider_id,
             amount_minor=self.minor(data),
-            reason=data["reason"],
+            reason=f"{data['reason']}{ticket}",
             actor=self.actor,
         )
-        self.record(order, data)
-        return order
+
+    def finish(self, done: RefundOrder) -> RefundOrder:
+        """Ask the provider, outside of transactions. Where it is away the order stands, and a job finishes it."""
+        try:
+            finish(done)
+        except StripeFailure as failure:
+            log.warning("Refund %s is not done yet: %s", done.pk, failure.detail)
+        return RefundOrder.objects.get(pk=done.pk)
 
     def minor(self, data: dict[str, Any]) -> int:
         """Return how much is asked for, in minor units. Raises InvalidField for more than is left."""
@@ -112,17 +152,27 @@ class RefundPayment(Act):
             raise InvalidField("amount", f"Between {least} and {most} can be given back.")
         return int(asked)
 
-    def record(self, done: Any, data: dict[str, Any]) -> None:
-        """Keep who gave it back and why, with what was before and after."""
+    def record(self, done: RefundOrder, data: dict[str, Any]) -> None:
+        """Keep who asked for it and why, with what was before and after."""
+        money = say_money(done.amount_minor, self.row.currency)
         told = Told(
             account=self.row.account_id,
             subject=f"Payment {self.row.provider_id}",
-            note=data["reason"],
             before={change.label: change.before for change in self.changes},
             after={change.label: change.after for change in self.changes},
+            unit=self.row.currency.upper(),
+            amount=Decimal(done.amount_minor).scaleb(-places_of(self.row.currency)),
+            approved_by=self.approver.name if self.approver else "",
             request_id=request_id(self.request),
+            **self.motive(data),
         )
-        record_act(actor=self.actor, action="refund-payment", what=self.said(done, data), told=told)
+        record_act(actor=self.actor, action=ACTION, what=f"Had {money} given back through Stripe.", told=told)
 
-    def said(self, done: Any, data: dict[str, Any]) -> str:
-        return f"Refunded {say_money(done.amount_minor, self.row.currency)}."
+    def said(self, done: RefundOrder, data: dict[str, Any]) -> str:
+        money = say_money(done.amount_minor, self.row.currency)
+        if done.status == RefundStatus.PENDING:
+            return f"The refund of {money} is ordered. Stripe has not done it yet: it is asked again by itself."
+        return f"Refunded {money}."
+
+
+desk.register(desk.Approvable(ACTION, RefundPayment, Payment, lambda row: str(row.asked["payment"])))

@@ -46,6 +46,21 @@ def refund_payment(
     return keep(once=once, act=lambda: RefundOrder.objects.select_related("payment__account").get(pk=order.pk))
 
 
+def order_refund(*, once: Once, payment: str, amount_minor: int, reason: str, actor: Actor) -> RefundOrder:
+    """Write down a refund, once for its key; ``finish`` asks the provider for it when that is committed.
+
+    For whoever has more to write in the same transaction. Raises as refunding does, and Replay for the second time.
+    """
+    return keep(once=once, act=lambda: _ordered(once, payment, amount_minor, reason, actor))
+
+
+def lock_payment(*, once: Once, payment: int) -> Payment:
+    """Return a payment, locked: nothing else is ordered of it meanwhile. Raises Replay where the key was used."""
+    row = Payment.objects.select_for_update(no_key=True).get(pk=payment)
+    once.check(once.find())
+    return row
+
+
 def left_to_refund(payment: Payment) -> int:
     """Return how much of a payment can still be given back, in minor units. Raises NotRefundable where nothing can."""
     if payment.status != "succeeded":
@@ -54,11 +69,16 @@ def left_to_refund(payment: Payment) -> int:
         raise refusals.NotRefundable("The payment is under dispute: the bank decides who has the money.")
     if payment.disputed_minor:
         raise refusals.NotRefundable("A dispute has taken the money back already.")
-    pending = payment.refund_orders.filter(status=RefundStatus.PENDING).aggregate(Sum("amount_minor"))
-    left = payment.amount_minor - payment.refunded_minor - (pending["amount_minor__sum"] or 0)
+    left = not_given_back(payment)
     if left <= 0:
         raise refusals.NotRefundable("All of it went back already, or is on its way.")
     return left
+
+
+def not_given_back(payment: Payment) -> int:
+    """Return how much of a payment neither went back nor is on its way, in minor units."""
+    pending = payment.refund_orders.filter(status=RefundStatus.PENDING).aggregate(sum=Sum("amount_minor"))
+    return payment.amount_minor - payment.refunded_minor - (pending["sum"] or 0)
 
 
 def finish(order: RefundOrder) -> None:

@@ -8,7 +8,7 @@ from django.contrib.auth.management import create_permissions
 from django.db import migrations
 from django.db.migrations.state import StateApps
 
-from config.roles import CAPPED, CAPS, ROLES
+from config.roles import CAPPED, CAPPED_IN_MONEY, CAPS, ROLES
 
 
 def add_roles(apps: StateApps, schema_editor: Any) -> None:
@@ -31,7 +31,7 @@ def add_roles(apps: StateApps, schema_editor: Any) -> None:
     for role, by_unit in CAPS.items():
         for unit in sorted(units & by_unit.keys()):
             at_once, a_day = by_unit[unit]
-            for action in CAPPED:
+            for action in (*CAPPED, *(CAPPED_IN_MONEY if unit == "USD" else ())):
                 caps.create(role=role, action=action, unit_id=unit, per_action=at_once, per_day=a_day)
 
 

@@ -9,7 +9,8 @@ did.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -20,12 +21,22 @@ from django.urls import reverse
 
 from credits.admin import show
 from credits.admin.confirmation import Confirmation
-from credits.admin.logged import actor_of
+from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change
+from credits.models import ApprovalRequest
 from credits.plan import Actor
 from credits.refusals import Refusal
+from credits.services.approvals import Wish, ask_approval
 from credits.services.caps import AboveCap, Weight, check_cap, lock_day
 from credits.services.once import Once, Replay, money
+
+
+class Motive(TypedDict, total=False):
+    """Why, as requests and the log keep it."""
+
+    reason: str
+    note: str
+    ticket: str
 
 
 class Act:
@@ -120,7 +131,8 @@ class Act:
 
     def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
         """Do what was confirmed and return it; or return None where what was shown no longer holds."""
-        return _confirmed(act=self, given=given, data=data)
+        done = _confirmed(act=self, given=given, data=data)
+        return None if done is None else self.finish(done)
 
     def preview(self, form: forms.Form, confirmation: Confirmation, *, changed: bool = False) -> HttpResponse:
         """Show what would change. Writes nothing. Raises what the plan refuses."""
@@ -151,8 +163,39 @@ class Act:
         return None
 
     def ask_approval(self, form: forms.Form, given: Confirmation, why: str) -> HttpResponse:
-        """Let a second person decide."""
-        raise NotImplementedError
+        """Keep what was filled in for a second person. Pressed twice, it asks once."""
+        data, weight = form.cleaned_data, self.weight(form.cleaned_data)
+        if weight is None:
+            raise PermissionDenied
+        wish = Wish(
+            weight,
+            key=f"{given.user}:{given.key}",
+            why=why,
+            account=self.owner,
+            asked=self.kept(form),
+            preview=[[change.label, change.before, change.after] for change in self.told(data)],
+            request_id=request_id(self.request),
+            **self.motive(data),
+        )
+        row, new = ask_approval(wish=wish, actor=self.actor)
+        messages.warning(
+            self.request,
+            f"{why} It waits for somebody else's approval." if new else "This was asked for before.",
+        )
+        return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
+
+    @property
+    def owner(self) -> UUID | None:
+        """The account that it is about, if it is about one."""
+        return None
+
+    def kept(self, form: forms.Form) -> dict[str, Any]:
+        """Return what was filled in, for a request to keep."""
+        return {name: str(form.data.get(name, "")) for name in form.fields}
+
+    def motive(self, data: dict[str, Any]) -> Motive:
+        """Return why, as it was filled in."""
+        return {"reason": data.get("reason", ""), "note": data.get("note", ""), "ticket": data.get("ticket", "")}
 
     def told(self, data: dict[str, Any]) -> list[Change]:
         """Return what is about to change, for the log."""
@@ -220,6 +263,10 @@ class Act:
         """Call the one service."""
         raise NotImplementedError
 
+    def finish(self, done: Any) -> Any:
+        """Do what has to wait until what was done is committed, and return what it is by then."""
+        return done
+
     def record(self, done: Any, data: dict[str, Any]) -> None:
         """Log who did it."""
         raise NotImplementedError
@@ -241,7 +288,8 @@ def _confirmed(_once: Once | None, /, *, act: Act, given: Confirmation, data: di
         lock_day(user=act.request.user, weight=weight)
     if act.figures(act.hold(once, data)) != given.seen:
         return None
-    if weight:
+    # Weighed anew: until it was locked, it may have been changed there and back.
+    if weight := act.weight(data):
         check_cap(user=act.request.user, weight=weight)
     act.changes = act.told(data)
     done = act.act(once, data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -14,11 +16,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import DropdownFilter
 
 from credits.admin import desk, show
+from credits.admin.acts import Act
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.forms import note
 from credits.admin.lists import Bounded, OfAccount
@@ -26,8 +30,9 @@ from credits.admin.logged import actor_of
 from credits.admin.more_verbs import Transfer
 from credits.admin.policies import ReadOnly
 from credits.admin.previews import Change
-from credits.admin.verbs import Adjust, Give, Refund, Verb
-from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustment
+from credits.admin.verbs import Adjust, Give, Refund
+from credits.amounts import places_of, say_money
+from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustment, CappedAction
 from credits.plan import Actor
 from credits.refusals import InvalidField, Refusal
 from credits.services import approvals
@@ -35,7 +40,6 @@ from credits.services.bulk import confirm_bulk
 from credits.services.once import Replay
 from credits.services.staff import Told, record_act
 
-VERBS: dict[str, type[Verb]] = {verb.path: verb for verb in (Adjust, Give, Refund, Transfer)}
 COLOURS = {"waiting": "warning", "approved": "success", "refused": "danger", "lapsed": "default"}
 MAY = "credits.decide_approvalrequest"
 
@@ -71,13 +75,20 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Amount")
     def figure(self, row: ApprovalRequest) -> str:
-        return f"{show.amount(row.amount, row.unit)} {row.unit}"
+        return _figure(row)
 
     @admin.display(description="Of")
     def owner(self, row: ApprovalRequest) -> SafeString | str:
         if row.bulk is not None:
             return show.link(BulkAdjustment, row.bulk_id, str(row.bulk))
-        return show.link(Account, row.account_id, row.account.external_id) if row.account else show.EMPTY
+        if row.account is None:
+            return show.EMPTY
+        whose = show.link(Account, row.account_id, row.account.external_id)
+        button = desk.approvable(row.action)
+        if button.model is Account:
+            return whose
+        subject = show.link(button.model, button.row_of(row), str(button.model._meta.verbose_name))
+        return format_html("{} · {}", whose, subject)
 
     @admin.display(description="Asked")
     def asked_on(self, row: ApprovalRequest) -> SafeString | str:
@@ -116,13 +127,9 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if given is None:
             messages.error(request, "Look at the figures as they are now, then decide.")
             return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
+        doing = Doing(self, request, given)
         try:
-            done = approvals.approve(
-                request=pk,
-                decider=actor_of(request),
-                decision=decision,
-                act=lambda locked: self._do(request, locked, given),
-            )
+            done = approvals.approve(request=pk, decider=actor_of(request), decision=decision, act=doing.do)
         except (approvals.NotYours, Replay) as refused:
             messages.error(request, str(refused) or "It was done before.")
         except Refusal as refusal:
@@ -131,7 +138,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             if done is None:
                 messages.error(request, "Things have changed since you looked. Nothing was done: look again.")
             else:
-                messages.success(request, f"Approved and done: {done}.")
+                doing.finish(done)
         return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
 
     def refuse(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -156,26 +163,6 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         form = DecisionForm(request.POST)
         return row, form.cleaned_data["decision"] if form.is_valid() else ""
 
-    def _do(self, request: HttpRequest, row: ApprovalRequest, given: Confirmation) -> Any:
-        """Do it for who asked, with the request locked; or return None where it is not what was shown."""
-        if not get_user_model().objects.filter(pk=row.asked_by_id, is_active=True).exists():
-            raise InvalidField("asked", "Whoever asked for it is no longer staff.")
-        if row.bulk_id is not None:
-            if not confirm_bulk(bulk=row.bulk_id):
-                raise InvalidField("bulk", "It is not waiting to be confirmed any more.")
-            told = Told(subject=str(row.bulk), ticket=row.ticket, unit=row.unit, amount=row.amount,
-                        approved_by=request.user.get_username())  # fmt: skip
-            record_act(actor=_asker(row), action="bulk", what=f"Confirmed {row.bulk}.", told=told)
-            return row
-        verb, data = _verb(self, request, row)
-        once = given.once()
-        if verb.figures(verb.hold(once, data)) != given.seen:
-            return None
-        verb.changes = verb.told(data)
-        done = verb.act(once, data)
-        verb.record(done, data)
-        return done
-
     def _page(self, request: HttpRequest, row: ApprovalRequest) -> HttpResponse:
         request.current_app = self.admin_site.name
         waits = row.status == ApprovalStatus.WAITING and row.lapses_at > timezone.now()
@@ -184,7 +171,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         may = waits and not own and request.user.has_perm(MAY) and _may_do(self, request, row)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{row.get_action_display()}: {_asked(row)} {row.unit}",
+            "title": f"{row.get_action_display()}: {_asked(row)}",
             "opts": self.opts,
             "row": row,
             "state": self.state(row),
@@ -203,10 +190,61 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/credits/approval/page.html", context)
 
 
+class Doing:
+    """What is approved: done for who asked in the transaction that approves it, and finished after that."""
+
+    def __init__(self, page: Any, request: HttpRequest, given: Confirmation) -> None:
+        self.page, self.request, self.given = page, request, given
+        # What was done, the button that did it, and what had been filled in.
+        self.done: tuple[Any, Act, dict[str, Any]] | None = None
+
+    def do(self, row: ApprovalRequest) -> Any:
+        """Do it, with the request locked; or return None where it is not what was shown."""
+        self.done = None
+        if not get_user_model().objects.filter(pk=row.asked_by_id, is_active=True).exists():
+            raise InvalidField("asked", "Whoever asked for it is no longer staff.")
+        if row.bulk_id is not None:
+            if not confirm_bulk(bulk=row.bulk_id):
+                raise InvalidField("bulk", "It is not waiting to be confirmed any more.")
+            told = Told(subject=str(row.bulk), ticket=row.ticket, unit=row.unit, amount=row.amount,
+                        approved_by=self.request.user.get_username())  # fmt: skip
+            record_act(actor=_asker(row), action="bulk", what=f"Confirmed {row.bulk}.", told=told)
+            return row
+        act, data = _act(self.page, self.request, row)
+        # Whoever approves it, it is the same request: it is done once for that.
+        once = replace(self.given.once(), owner="approval", key=str(row.pk))
+        if act.figures(act.hold(once, data)) != self.given.seen:
+            return None
+        act.changes = act.told(data)
+        done = act.act(once, data)
+        act.record(done, data)
+        self.done = done, act, data
+        return done
+
+    def finish(self, row: ApprovalRequest) -> None:
+        """Do what had to wait until it was approved, and tell what became of it."""
+        if self.done is None:
+            messages.success(self.request, f"Approved and done: {row}.")
+            return
+        done, act, data = self.done
+        try:
+            messages.success(self.request, f"Approved. {act.said(act.finish(done), data)}")
+        except Refusal as refusal:
+            messages.error(self.request, f"Approved, but it was refused: {refusal.detail}")
+
+
+def _figure(row: ApprovalRequest, amount: Decimal | None = None, *, signed: bool = False) -> str:
+    """Return an amount with its unit. A currency in which money is given back may be no unit of accounts."""
+    value = row.amount if amount is None else amount
+    if row.action == CappedAction.REFUND_PAYMENT:
+        return say_money(int(value.scaleb(places_of(row.unit))), row.unit)
+    return f"{show.amount(value, row.unit, signed=signed)} {row.unit}"
+
+
 def _asked(row: ApprovalRequest) -> str:
     """Return the amount with the sign that it was asked with: what counts against a cap has none."""
     taken = str(row.asked.get("amount", "")).strip().startswith("-")
-    return show.amount(-row.amount if taken else row.amount, row.unit, signed=row.action == "adjust")
+    return _figure(row, -row.amount if taken else row.amount, signed=row.action == CappedAction.ADJUST)
 
 
 def _asker(row: ApprovalRequest) -> Actor:
@@ -221,18 +259,21 @@ def _may_do(page: Any, request: HttpRequest, row: ApprovalRequest) -> bool:
     """Whether whoever approves could do it themselves."""
     if row.bulk_id is not None:
         return request.user.has_perm("credits.bulk_adjust")
-    return VERBS[row.action].allowed(request)
+    return desk.approvable(row.action).act.allowed(request)
 
 
-def _verb(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Verb, dict[str, Any]]:
+def _act(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Act, dict[str, Any]]:
     """Return the button as who asked had filled it in. Raises InvalidField where it can no longer be."""
-    verb = VERBS[row.action](page.admin_site.get_model_admin(Account), request, str(row.account_id))
-    verb.asker, verb.approver = _asker(row), actor_of(request)
-    form = verb.form(row.asked)
+    button = desk.approvable(row.action)
+    # Each button of a row takes that row's key.
+    make: Callable[..., Act] = button.act
+    act = make(page.admin_site.get_model_admin(button.model), request, button.row_of(row))
+    act.asker, act.approver = _asker(row), actor_of(request)
+    form = act.form(row.asked)
     if not form.is_valid():
         faults = "; ".join(str(fault) for each in form.errors.values() for fault in each)
         raise InvalidField("asked", faults)
-    return verb, form.cleaned_data
+    return act, form.cleaned_data
 
 
 def _foreseen(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[list[Change], str, str]:
@@ -240,10 +281,10 @@ def _foreseen(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[li
     if row.bulk_id is not None:
         return [], "", ""
     try:
-        verb, data = _verb(page, request, row)
-        state = verb.look(data)
-        seen = verb.figures(state)
-        return verb.foresee(state, data), "", seen
+        act, data = _act(page, request, row)
+        state = act.look(data)
+        seen = act.figures(state)
+        return act.foresee(state, data), "", seen
     except Refusal as refusal:
         return [], refusal.detail, ""
 
@@ -267,4 +308,9 @@ def tiles(request: HttpRequest) -> Iterator[desk.Tile]:
     yield desk.Tile("Approvals", f"{count:,}", link, "wait for a second person", bool(count))
 
 
+def _account(row: ApprovalRequest) -> str:
+    return str(row.account_id)
+
+
+desk.register(*(desk.Approvable(verb.path, verb, Account, _account) for verb in (Adjust, Give, Refund, Transfer)))
 desk.register(desk.Board("Work waiting", "credits.view_approvalrequest", tiles, place=4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -13,8 +14,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from credits.admin import show
 from credits.admin.logged import Logged, actor_of, request_id
-from credits.models import StaffCap
+from credits.models import CappedAction, StaffCap
 from credits.services.staff import Told, record_act
+
+CURRENCY = re.compile("[A-Z]{3}")
 
 
 class CapForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -27,6 +30,14 @@ class CapForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = StaffCap
         fields = ("role", "action", "unit", "per_action", "per_day")
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for a currency where it is money that is capped."""
+        data = super().clean() or {}
+        unit = data.get("unit")
+        if data.get("action") == CappedAction.REFUND_PAYMENT and unit and not CURRENCY.fullmatch(unit.pk):
+            self.add_error("unit", "Money is given back in a currency: choose the unit called as that is, like USD.")
+        return data
 
     def clean_role(self) -> str:
         """Keep the name alone."""

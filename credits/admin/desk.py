@@ -1,4 +1,5 @@
-"""What other apps add to the desk: sections and buttons of the account's page, finders, figures of the front page.
+"""What other apps add to the desk: sections and buttons of the account's page, finders, figures of the front page,
+acts that may wait for a second person.
 
 An app that stands above this one registers its own from its admin; nothing here knows of it.
 """
@@ -9,13 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Model
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from credits.models import Account
+from credits.models import Account, ApprovalRequest
 
 if TYPE_CHECKING:
+    from credits.admin.acts import Act
     from credits.admin.verbs import Verb
 
 
@@ -84,14 +87,28 @@ class Board:
     place: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Approvable:
+    """A button that may wait for a second person, by what it is called as a capped action.
+
+    It stands on the page of a ``model``'s row; ``row_of`` returns that row's key from what a request keeps.
+    """
+
+    action: str
+    act: type[Act]
+    model: type[Model]
+    row_of: Callable[[ApprovalRequest], str]
+
+
 GROUP_ICONS = {"Plan": "autorenew", "More": "more_horiz"}
 _sections: list[Section] = []
 _buttons: list[Button] = []
 _finders: list[Finder] = []
 _boards: list[Board] = []
+_approvables: dict[str, Approvable] = {}
 
 
-def register(*things: Section | Button | Finder | Board) -> None:
+def register(*things: Section | Button | Finder | Board | Approvable) -> None:
     """Add to the desk what an app has for it."""
     for thing in things:
         match thing:
@@ -103,11 +120,18 @@ def register(*things: Section | Button | Finder | Board) -> None:
                 _finders.append(thing)
             case Board():
                 _boards.append(thing)
+            case Approvable():
+                _approvables[thing.action] = thing
 
 
 def buttons() -> list[Button]:
     """Return every registered button."""
     return list(_buttons)
+
+
+def approvable(action: str) -> Approvable:
+    """Return the button of a capped action."""
+    return _approvables[action]
 
 
 def finders(request: HttpRequest) -> list[Finder]:

@@ -9,7 +9,6 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -17,17 +16,16 @@ from django.urls import reverse
 from credits import plan, units
 from credits.admin import show
 from credits.admin.acts import Act
-from credits.admin.confirmation import Confirmation, figures_of
+from credits.admin.confirmation import figures_of
 from credits.admin.forms import AdjustForm, EditForm, GrantForm, RefundForm, StatusForm
 from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change, changes, picture
 from credits.admin.refundable import refundable_spends
 from credits.amounts import say
-from credits.models import Account, AccountStatus, ApprovalRequest, GrantCategory, Transaction
+from credits.models import Account, AccountStatus, GrantCategory, Transaction
 from credits.models.memo import Reason
 from credits.plan import LotTerms, Memo, Sheet
 from credits.services import accounts, corrections, history, movements
-from credits.services.approvals import Wish, ask_approval
 from credits.services.caps import Weight
 from credits.services.locks import lock_account, read_account
 from credits.services.once import Once
@@ -63,6 +61,11 @@ class Verb(Act):
     def subject(self) -> Account:
         """The account."""
         return self.account
+
+    @property
+    def owner(self) -> UUID:
+        """The account."""
+        return self.account.pk
 
     @property
     def heading(self) -> str:
@@ -135,41 +138,15 @@ class Verb(Act):
         weight = self.weight(data)
         told = Told(
             account=self.account.pk,
-            reason=data.get("reason", ""),
-            note=data.get("note", ""),
-            ticket=data.get("ticket", ""),
             before={change.label: change.before for change in self.changes},
             after={change.label: change.after for change in self.changes},
             unit=self.unit if weight else "",
             amount=weight.amount if weight else None,
             approved_by=self.approver.name if self.approver else "",
             request_id=request_id(self.request),
+            **self.motive(data),
         )
         record_act(actor=self.actor, action=self.path, what=said, told=told)
-
-    def ask_approval(self, form: forms.Form, given: Confirmation, why: str) -> HttpResponse:
-        """Keep what was filled in for a second person. Pressed twice, it asks once."""
-        data, weight = form.cleaned_data, self.weight(form.cleaned_data)
-        if weight is None:
-            raise PermissionDenied
-        wish = Wish(
-            weight,
-            key=f"{given.user}:{given.key}",
-            why=why,
-            account=self.account.pk,
-            asked={name: str(form.data.get(name, "")) for name in form.fields},
-            preview=[[change.label, change.before, change.after] for change in self.told(data)],
-            reason=data.get("reason", ""),
-            note=data.get("note", ""),
-            ticket=data.get("ticket", ""),
-            request_id=request_id(self.request),
-        )
-        row, new = ask_approval(wish=wish, actor=self.actor)
-        messages.warning(
-            self.request,
-            f"{why} It waits for somebody else's approval." if new else "This was asked for before.",
-        )
-        return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
         """Plan it on a working copy. Raises what the service would raise."""

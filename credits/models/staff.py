@@ -14,11 +14,12 @@ from credits.models.memo import Reason
 
 
 class CappedAction(models.TextChoices):
-    """What may have a cap. The values are the paths of the buttons."""
+    """What may have a cap. The values are what the log calls them."""
 
     ADJUST = "adjust", "Adjust"
     GRANT = "grant", "Grant"
     REFUND = "refund", "Refund"
+    REFUND_PAYMENT = "refund-payment", "Refund a payment"
     TRANSFER = "transfer", "Transfer"
     BULK = "bulk", "Bulk adjustment"
 
@@ -60,8 +61,10 @@ class StaffCap(models.Model):
     """How much a role may do of one thing without a second person: at once, and in a day of UTC."""
 
     role = models.CharField(max_length=150, help_text="The name of the group.")
-    action = models.CharField(max_length=8, choices=CappedAction.choices)
-    unit = models.ForeignKey("credits.Unit", on_delete=models.PROTECT, related_name="+")
+    action = models.CharField(max_length=20, choices=CappedAction.choices)
+    unit = models.ForeignKey(
+        "credits.Unit", on_delete=models.PROTECT, related_name="+", help_text="For a refund of a payment: its currency."
+    )
     per_action = AmountField(help_text="At once.")
     per_day = AmountField(help_text="By one person in a day of UTC, all together.")
 
@@ -87,7 +90,7 @@ class ApprovalStatus(models.TextChoices):
 class ApprovalRequest(models.Model):
     """Something above somebody's cap, which somebody else decides on. Done once, when it is approved."""
 
-    action = models.CharField(max_length=8, choices=CappedAction.choices)
+    action = models.CharField(max_length=20, choices=CappedAction.choices)
     account = models.ForeignKey(Account, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     bulk = models.ForeignKey(
         "credits.BulkAdjustment", null=True, on_delete=models.PROTECT, related_name="+", db_index=False

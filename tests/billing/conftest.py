@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import stripe
 
+from billing.models import Payment
+from credits.models import Account
 from tests.billing.till import Till
 from tests.fakes.stripe import FakeStripe
 from tests.subscriptions.factories import make_plans
@@ -86,3 +88,11 @@ def till(committed: None, fake_stripe: FakeStripe) -> Till:
     """Packs and plans that Florin sells. Stripe is called outside of transactions, so the changes are committed."""
     make_plans()
     return Till(fake_stripe)
+
+
+@pytest.fixture
+def paid(till: Till, bob: Account) -> Payment:
+    """A pack of 100 credits for 10.00, of which nothing is used."""
+    till.buy(bob)
+    till.deliver()
+    return Payment.objects.get()

@@ -28,14 +28,6 @@ from tests.processes import ROOT, environment
 from tests.threads import at_once
 
 
-@pytest.fixture
-def paid(till: Till, bob: Account) -> Payment:
-    """A pack of 100 credits for 10.00, of which nothing is used."""
-    till.buy(bob)
-    till.deliver()
-    return Payment.objects.get()
-
-
 def give_back(payment: Payment, minor: int | None = None) -> RefundOrder:
     return refunds.refund_payment(
         once=None, payment=payment.provider_id, amount_minor=minor, reason="Not wanted", actor=WHO
