@@ -705,6 +705,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='approvalrequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('bulk',), name='approval_of_bulk'),
+        ),
+        migrations.AddConstraint(
+            model_name='approvalrequest',
             constraint=models.CheckConstraint(condition=models.Q(('decided_by_id', models.F('asked_by_id')), _negated=True), name='approval_by_another'),
         ),
         migrations.AddConstraint(
