@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from celery import current_app
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -24,7 +23,6 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
-from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -49,7 +47,6 @@ COLOURS = {
 }
 MOST_BYTES = 10 * 1024 * 1024
 SHOWN = 20
-TASK = "florin.apply_bulk_adjustments"
 
 
 class UploadForm(ReasonForm):
@@ -200,7 +197,7 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         except AboveCap as above:
             return bulk_approval.ask(request, row, str(above))
         if confirmed:
-            _nudge()
+            bulk_approval.nudge()
             messages.success(request, "A worker applies it now.")
         return HttpResponseRedirect(show.page_of(BulkAdjustment, row.pk))
 
@@ -264,14 +261,6 @@ def _actor(request: HttpRequest) -> Actor:
 
 def _request_id(request: HttpRequest) -> str:
     return str(request.META.get("florin.request_id", ""))
-
-
-def _nudge() -> None:
-    """Tell a worker. Without a broker the clock finds it, a minute later."""
-    try:
-        current_app.send_task(TASK, retry=False)
-    except (OperationalError, OSError):
-        return
 
 
 def _shown(row: BulkAdjustment, status: LineStatus) -> list[dict[str, Any]]:

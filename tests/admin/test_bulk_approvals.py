@@ -6,12 +6,13 @@ from functools import partial
 
 import pytest
 
-from credits.models import Account, ApprovalRequest, BulkAdjustment, StaffAct
+from credits.models import Account, ApprovalRequest, BulkAdjustment, StaffAct, Transaction
 from credits.plan import Actor
 from credits.services import approvals, bulk
 from credits.services.bulk import Asked, Why, check_bulk
 from tests.admin.conftest import Desk, text
 from tests.admin.test_approvals import balance, decide, page, staff
+from tests.factories import spend
 from tests.threads import at_once
 
 
@@ -54,6 +55,7 @@ def test_above_the_cap_waits_and_is_applied_once(lea: Desk, fin: Desk, alice: Ac
 
     assert (balance(alice), row.status, row.decided_by_name) == (6100, "approved", "fin")
     assert StaffAct.objects.get(action="bulk").approved_by == "fin"
+    assert Transaction.objects.get(kind="adjustment").metadata == {"ticket": "SUP-9", "approved_by": "fin"}
 
 
 def test_the_preview_says_that_it_takes_a_second_person(lea: Desk, fin: Desk, alice: Account) -> None:
@@ -112,3 +114,38 @@ def test_refused_or_lapsed_it_can_be_asked_for_again(lea: Desk, fin: Desk, alice
     assert list(ApprovalRequest.objects.order_by("pk").values_list("status", flat=True)) == [
         "refused", "lapsed", "waiting",
     ]  # fmt: skip
+
+
+def test_the_request_shows_what_it_would_add_and_take(lea: Desk, fin: Desk, alice: Account, bob: Account) -> None:
+    row = checked(lea, (bob.external_id, "6000"), (alice.external_id, "-40"), ("nobody", "7"))
+    confirm(lea, row)
+
+    seen = text(fin.get(page(ApprovalRequest.objects.get())))
+
+    assert "Wrong lines, left out" in seen
+    for figure in ("2", "+6,000 credits", "−40 credits", "1"):
+        assert f'f-after">{figure}</td>' in seen
+    assert f"/admin/credits/bulkadjustment/{row.pk}/change/" in seen
+
+
+def test_what_changed_since_it_was_looked_at_is_not_done(lea: Desk, fin: Desk, alice: Account, bob: Account) -> None:
+    row = checked(lea, (bob.external_id, "6000"), (alice.external_id, "-40"))
+    confirm(lea, row)
+    asked = ApprovalRequest.objects.get()
+    seen = fin.get(page(asked))
+    spend(alice, 70)
+
+    decide(fin, asked, shown=seen)
+
+    assert BulkAdjustment.objects.get().status == "checked"
+    assert "−40 credits" not in text(fin.get(page(asked)))
+    decide(fin, asked)
+    assert BulkAdjustment.objects.get().status == "running"
+
+
+def test_of_one_that_was_discarded_the_request_says_so(lea: Desk, fin: Desk, alice: Account) -> None:
+    row = checked(lea, (alice.external_id, "6000"))
+    confirm(lea, row)
+    lea.post(f"credits/bulkadjustment/{row.pk}/discard/")
+
+    assert "It is not waiting to be confirmed any more" in text(fin.get(page(ApprovalRequest.objects.get())))
