@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import DropdownFilter
 
-from credits.admin import desk, show
+from credits.admin import bulk_approval, desk, show
 from credits.admin.acts import Act
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.forms import note
@@ -36,9 +36,7 @@ from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustm
 from credits.plan import Actor
 from credits.refusals import InvalidField, Refusal
 from credits.services import approvals
-from credits.services.bulk import confirm_bulk
 from credits.services.once import Replay
-from credits.services.staff import Told, record_act
 
 COLOURS = {"waiting": "warning", "approved": "success", "refused": "danger", "lapsed": "default"}
 MAY = "credits.decide_approvalrequest"
@@ -203,13 +201,10 @@ class Doing:
         self.done = None
         if not get_user_model().objects.filter(pk=row.asked_by_id, is_active=True).exists():
             raise InvalidField("asked", "Whoever asked for it is no longer staff.")
-        if row.bulk_id is not None:
-            if not confirm_bulk(bulk=row.bulk_id):
-                raise InvalidField("bulk", "It is not waiting to be confirmed any more.")
-            told = Told(subject=str(row.bulk), ticket=row.ticket, unit=row.unit, amount=row.amount,
-                        approved_by=self.request.user.get_username())  # fmt: skip
-            record_act(actor=_asker(row), action="bulk", what=f"Confirmed {row.bulk}.", told=told)
-            return row
+        if row.bulk is not None:
+            seen = self.given.seen
+            done = bulk_approval.confirm_asked(row, row=row.bulk, seen=seen, request=self.request)
+            return row if done else None
         act, data = _act(self.page, self.request, row)
         # Whoever approves it, it is the same request: it is done once for that.
         once = replace(self.given.once(), owner="approval", key=str(row.pk))
@@ -224,7 +219,8 @@ class Doing:
     def finish(self, row: ApprovalRequest) -> None:
         """Do what had to wait until it was approved, and tell what became of it."""
         if self.done is None:
-            messages.success(self.request, f"Approved and done: {row}.")
+            bulk_approval.nudge()
+            messages.success(self.request, f"Approved: {row}. A worker applies it now.")
             return
         done, act, data = self.done
         try:
@@ -243,6 +239,8 @@ def _figure(row: ApprovalRequest, amount: Decimal | None = None, *, signed: bool
 
 def _asked(row: ApprovalRequest) -> str:
     """Return the amount with the sign that it was asked with: what counts against a cap has none."""
+    if row.bulk is not None:
+        return str(row.bulk)
     taken = str(row.asked.get("amount", "")).strip().startswith("-")
     return _figure(row, -row.amount if taken else row.amount, signed=row.action == CappedAction.ADJUST)
 
@@ -278,9 +276,10 @@ def _act(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Act, di
 
 def _foreseen(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[list[Change], str, str]:
     """Return what it would change now, why it cannot be done, and a digest of what it depends on."""
-    if row.bulk_id is not None:
-        return [], "", ""
     try:
+        if row.bulk is not None:
+            changes, seen = bulk_approval.foresee(row.bulk)
+            return changes, "", seen
         act, data = _act(page, request, row)
         state = act.look(data)
         seen = act.figures(state, data)

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from celery import current_app
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -24,20 +23,19 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
-from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from credits.admin import show
+from credits.admin import bulk_approval, show
 from credits.admin.forms import ReasonForm
 from credits.admin.lists import Bounded
 from credits.admin.policies import ReadOnly
 from credits.admin.statements import Echo, safe
-from credits.models import ApprovalRequest, ApprovalStatus, BulkAdjustment, BulkLine, BulkStatus, LineStatus, Unit
+from credits.models import ApprovalRequest, BulkAdjustment, BulkLine, BulkStatus, LineStatus, Unit
 from credits.plan import Actor
 from credits.refusals import Refusal
 from credits.services import bulk as services
-from credits.services.approvals import Wish, ask_approval
+from credits.services.approvals import waiting_of
 from credits.services.caps import AboveCap, Weight, check_cap, lock_day
 from credits.services.staff import Told, record_act
 
@@ -49,7 +47,6 @@ COLOURS = {
 }
 MOST_BYTES = 10 * 1024 * 1024
 SHOWN = 20
-TASK = "florin.apply_bulk_adjustments"
 
 
 class UploadForm(ReasonForm):
@@ -157,6 +154,8 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         good = row.lines_count - row.bad_count
         may = request.user.has_perm("credits.bulk_adjust")
         undoable = row.status == BulkStatus.DONE and not row.undoes_id and row.done_count
+        may_confirm = may and row.status == BulkStatus.CHECKED and good
+        waits = waiting_of(bulk=row.pk)
         context = {
             **self.admin_site.each_context(request),
             "title": row.file_name,
@@ -169,7 +168,9 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "ended": ended,
             "percent": 100 * ended // good if good else 100,
             "running": row.status == BulkStatus.RUNNING,
-            "may_confirm": may and row.status == BulkStatus.CHECKED and good,
+            "waits": waits,
+            "may_confirm": may_confirm and not waits,
+            "above_cap": bulk_approval.above_cap(request, row) if may_confirm and not waits else "",
             "may_discard": may and row.status == BulkStatus.CHECKED,
             "may_undo": may and undoable and not hasattr(row, "undone_by"),
             "undone_by": getattr(row, "undone_by", None),
@@ -181,7 +182,11 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def confirm(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Let the lines be applied; once, however often it is pressed."""
         row = self._posted(request, pk)
-        weight = Weight("bulk", row.unit_id, row.total_added + row.total_taken)
+        waits = waiting_of(bulk=row.pk)
+        if waits is not None:
+            messages.info(request, "This was asked for before.")
+            return HttpResponseRedirect(show.page_of(ApprovalRequest, waits.pk))
+        weight = bulk_approval.weigh(row)
         try:
             with transaction.atomic():
                 lock_day(user=request.user, weight=weight)
@@ -190,9 +195,9 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
                 if confirmed:
                     _tell(request, row, weight)
         except AboveCap as above:
-            return _ask_approval(request, row, weight, str(above))
+            return bulk_approval.ask(request, row, str(above))
         if confirmed:
-            _nudge()
+            bulk_approval.nudge()
             messages.success(request, "A worker applies it now.")
         return HttpResponseRedirect(show.page_of(BulkAdjustment, row.pk))
 
@@ -245,19 +250,6 @@ def _tell(request: HttpRequest, row: BulkAdjustment, weight: Weight) -> None:
     record_act(actor=_actor(request), action=weight.action, what=f"Confirmed {row}.", told=told)
 
 
-def _ask_approval(request: HttpRequest, row: BulkAdjustment, weight: Weight, why: str) -> HttpResponse:
-    """Let a second person decide; a bulk waits for one decision at a time, whoever presses."""
-    before = ApprovalRequest.objects.filter(bulk=row).exclude(status=ApprovalStatus.WAITING).count()
-    wish = Wish(
-        weight, key=f"bulk:{row.pk}:{request.user.pk}:{before}", why=why, bulk=row.pk, reason=row.reason, note=row.note,
-        ticket=row.ticket, preview=[["Lines", "0", f"{row.lines_count - row.bad_count:,}"]],
-        request_id=_request_id(request),
-    )  # fmt: skip
-    asked, new = ask_approval(wish=wish, actor=_actor(request))
-    messages.warning(request, f"{why} It waits for somebody else's approval." if new else "This was asked for before.")
-    return HttpResponseRedirect(show.page_of(ApprovalRequest, asked.pk))
-
-
 def _check_may(request: HttpRequest) -> None:
     if not (request.user.has_perm("credits.bulk_adjust") and request.user.has_perm("credits.view_bulkadjustment")):
         raise PermissionDenied
@@ -269,14 +261,6 @@ def _actor(request: HttpRequest) -> Actor:
 
 def _request_id(request: HttpRequest) -> str:
     return str(request.META.get("florin.request_id", ""))
-
-
-def _nudge() -> None:
-    """Tell a worker. Without a broker the clock finds it, a minute later."""
-    try:
-        current_app.send_task(TASK, retry=False)
-    except (OperationalError, OSError):
-        return
 
 
 def _shown(row: BulkAdjustment, status: LineStatus) -> list[dict[str, Any]]:

@@ -424,6 +424,7 @@ class Migration(migrations.Migration):
                 ('actor_name', models.CharField(max_length=150)),
                 ('request_id', models.CharField(blank=True, max_length=64)),
                 ('created_at', models.DateTimeField()),
+                ('approved_by', models.CharField(blank=True, help_text='The second person, where it took one.', max_length=150)),
                 ('confirmed_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('undoes', models.OneToOneField(help_text='The one that it takes back.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undone_by', to='credits.bulkadjustment')),
@@ -702,6 +703,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='approvalrequest',
             index=models.Index(condition=models.Q(('status', 'waiting')), fields=['lapses_at'], name='approval_waiting'),
+        ),
+        migrations.AddConstraint(
+            model_name='approvalrequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('bulk',), name='approval_of_bulk'),
         ),
         migrations.AddConstraint(
             model_name='approvalrequest',

@@ -45,6 +45,7 @@ class BulkAdjustment(models.Model):
     actor_name = models.CharField(max_length=150)
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=150, blank=True, help_text="The second person, where it took one.")
     confirmed_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 

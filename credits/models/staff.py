@@ -120,6 +120,7 @@ class ApprovalRequest(models.Model):
         permissions = [("decide_approvalrequest", "Can approve and refuse what others ask for")]
         indexes = [models.Index(name="approval_waiting", fields=["lapses_at"], condition=Q(status="waiting"))]
         constraints = [
+            models.UniqueConstraint(name="approval_of_bulk", fields=["bulk"], condition=Q(status="waiting")),
             models.CheckConstraint(name="approval_by_another", condition=~Q(decided_by_id=F("asked_by_id"))),
             models.CheckConstraint(
                 name="approval_decided",

@@ -7,16 +7,18 @@ without being approved nor approved without being done.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from credits.models import ApprovalRequest, ApprovalStatus
+from credits import refusals
+from credits.models import ApprovalRequest, ApprovalStatus, BulkAdjustment, BulkStatus
 from credits.plan import Actor
 from credits.services.caps import Weight
 from credits.services.once import Once, money
@@ -32,8 +34,8 @@ class Wish:
     """What is asked for, as it was filled in, and what it would have changed."""
 
     weight: Weight
-    key: str
     why: str
+    key: str = ""
     account: UUID | None = None
     bulk: int | None = None
     asked: dict[str, Any] = field(default_factory=dict)
@@ -63,6 +65,29 @@ def ask_approval(*, wish: Wish, actor: Actor) -> tuple[ApprovalRequest, bool]:
     return row, new
 
 
+def ask_bulk_approval(*, bulk: int, wish: Wish, actor: Actor) -> tuple[ApprovalRequest, bool]:
+    """Let somebody else decide on a bulk. While a request for it waits that is the only one, whoever asks again.
+
+    Raises InvalidField where the bulk is not to be confirmed any more.
+    """
+    with transaction.atomic():
+        _due().filter(bulk=bulk).update(status=ApprovalStatus.LAPSED)
+        row = BulkAdjustment.objects.select_for_update(no_key=True).get(pk=bulk)
+        if row.status != BulkStatus.CHECKED:
+            raise refusals.InvalidField("bulk", "It is not waiting to be confirmed any more.")
+        asked = ApprovalRequest.objects.filter(bulk=bulk)
+        waits = asked.filter(status=ApprovalStatus.WAITING).first()
+        if waits is not None:
+            return waits, False
+        return ask_approval(wish=replace(wish, bulk=bulk, key=f"bulk:{bulk}:{asked.count()}"), actor=actor)
+
+
+def waiting_of(*, bulk: int) -> ApprovalRequest | None:
+    """Return the request for a bulk that somebody else may still decide on, if there is one."""
+    waiting = ApprovalRequest.objects.filter(bulk=bulk, status=ApprovalStatus.WAITING)
+    return waiting.filter(lapses_at__gt=timezone.now()).first()
+
+
 @money
 def approve(
     _once: Once | None, /, *, request: int, decider: Actor, decision: str, act: Callable[[ApprovalRequest], Any]
@@ -85,8 +110,11 @@ def refuse(_once: Once | None, /, *, request: int, decider: Actor, decision: str
 
 def lapse_due_approvals() -> int:
     """Let lapse what nobody decided on in time. Returns how many."""
-    due = ApprovalRequest.objects.filter(status=ApprovalStatus.WAITING, lapses_at__lte=timezone.now())
-    return due.update(status=ApprovalStatus.LAPSED)
+    return _due().update(status=ApprovalStatus.LAPSED)
+
+
+def _due() -> QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.filter(status=ApprovalStatus.WAITING, lapses_at__lte=timezone.now())
 
 
 def _waiting(request: int, decider: Actor) -> ApprovalRequest:

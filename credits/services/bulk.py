@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from django.db import connection, transaction
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from credits import refusals, units
@@ -28,6 +29,10 @@ T = TypeVar("T")
 MOST_LINES = 50_000
 SLICE = 500
 REFERENCE = "bulk"
+# Lines that their account lets be done now.
+POSSIBLE = ~Q(account__status=AccountStatus.CLOSED) & (
+    Q(amount__gt=0) | Q(account__balance__gte=F("account__held") - F("amount"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,16 @@ class Asked:
     external_id: str
     amount: str
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """How many lines would be done, what they would add and take, and how many cannot be done."""
+
+    lines: int
+    added: Decimal
+    taken: Decimal
+    wrong: int
 
 
 def check_bulk(*, file_name: str, unit: str, lines: Iterable[Asked], why: Why) -> BulkAdjustment:
@@ -93,10 +108,23 @@ def undo_bulk(*, bulk: int, actor: Actor, request_id: str = "") -> BulkAdjustmen
         return _keep(rows, f"Undo of {done.file_name}"[:200], done.unit_id, why, undoes=done)
 
 
-def confirm_bulk(*, bulk: int) -> bool:
+def foresee_bulk(*, bulk: int) -> Foreseen:
+    """Return what a checked one would do now. Raises InvalidField where it is not to be confirmed any more."""
+    row = BulkAdjustment.objects.get(pk=bulk)
+    if row.status != BulkStatus.CHECKED:
+        raise refusals.InvalidField("bulk", "It is not waiting to be confirmed any more.")
+    sums = row.lines.filter(POSSIBLE, status=LineStatus.READY).aggregate(
+        lines=Count("id"),
+        added=Sum("amount", filter=Q(amount__gt=0), default=ZERO),
+        taken=Sum("amount", filter=Q(amount__lt=0), default=ZERO),
+    )
+    return Foreseen(sums["lines"], sums["added"], -sums["taken"], row.lines_count - sums["lines"])
+
+
+def confirm_bulk(*, bulk: int, approved_by: str = "") -> bool:
     """Let a checked one be applied. Returns whether it was this call that did; a second changes nothing."""
     checked = BulkAdjustment.objects.filter(pk=bulk, status=BulkStatus.CHECKED)
-    return bool(checked.update(status=BulkStatus.RUNNING, confirmed_at=timezone.now()))
+    return bool(checked.update(status=BulkStatus.RUNNING, approved_by=approved_by, confirmed_at=timezone.now()))
 
 
 def discard_bulk(*, bulk: int) -> bool:
@@ -158,13 +186,14 @@ def _apply(row: BulkAdjustment, lines: Sequence[BulkLine]) -> None:
 
 
 def _item(row: BulkAdjustment, line: BulkLine) -> Item:
+    noted = {"ticket": row.ticket, "approved_by": row.approved_by}
     memo = Memo(
         Actor("staff", row.actor_id, row.actor_name),
         description=line.note or row.note,
         reason=row.reason,
         reference_type=REFERENCE,
         reference_id=f"{row.pk}:{line.number}",
-        metadata={"ticket": row.ticket} if row.ticket else {},
+        metadata={name: said for name, said in noted.items() if said},
         request_id=row.request_id,
     )
     return Item(Verb.ADJUSTMENT, memo, amount=line.amount, account=line.account_id)

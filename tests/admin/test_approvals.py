@@ -11,10 +11,9 @@ from django.contrib.auth.models import Group
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustment, StaffAct, StaffCap
+from credits.models import Account, ApprovalRequest, ApprovalStatus, StaffAct, StaffCap
 from credits.plan import Actor
-from credits.services import accounts, approvals, bulk, caps
-from credits.services.bulk import Asked, Why, check_bulk
+from credits.services import accounts, approvals, caps
 from tests.admin.conftest import Desk, confirmation, text, verb_path
 from tests.books import Books
 from tests.factories import spend
@@ -265,28 +264,6 @@ class TestApproval:
         front = text(lea.get(""))
         assert "wait for a second person" in front
         assert "credits/approvalrequest/?status=waiting" in front
-
-
-class TestBulk:
-    def test_above_the_cap_waits_and_is_applied_once(self, lea: Desk, alice: Account) -> None:
-        made = check_bulk(
-            file_name="x.csv", unit="credits", lines=[Asked(1, alice.external_id, "6000")],
-            why=Why(Actor("staff", str(lea.user.pk), "lea"), "goodwill", ticket="SUP-9"),
-        )  # fmt: skip
-        for _ in range(2):
-            lea.post(f"credits/bulkadjustment/{made.pk}/confirm/")
-        row = ApprovalRequest.objects.get()
-        assert BulkAdjustment.objects.get().status == "checked"
-        other = staff("fin", "Finance")
-
-        shown = other.get(page(row))
-        for _ in range(2):
-            decide(other, row, shown=shown)
-        row.refresh_from_db()
-        bulk.apply_running_bulks()
-
-        assert (balance(alice), row.status, row.decided_by_name) == (6100, "approved", "fin")
-        assert StaffAct.objects.get(action="bulk").approved_by == "fin"
 
 
 class TestTheLog:

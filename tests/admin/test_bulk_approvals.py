@@ -1,0 +1,151 @@
+"""Bulk adjustments above the cap: said before, asked for once, shown anew, done once for whoever asked."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from credits.models import Account, ApprovalRequest, BulkAdjustment, StaffAct, Transaction
+from credits.plan import Actor
+from credits.services import approvals, bulk
+from credits.services.bulk import Asked, Why, check_bulk
+from tests.admin.conftest import Desk, text
+from tests.admin.test_approvals import balance, decide, page, staff
+from tests.factories import spend
+from tests.threads import at_once
+
+
+@pytest.fixture
+def lea(database: None) -> Desk:
+    return staff("lea", "Support lead")
+
+
+@pytest.fixture
+def fin(database: None) -> Desk:
+    return staff("fin", "Finance")
+
+
+def checked(lea: Desk, *lines: tuple[str, str]) -> BulkAdjustment:
+    read = [Asked(number, owner, amount) for number, (owner, amount) in enumerate(lines, 1)]
+    why = Why(Actor("staff", str(lea.user.pk), "lea"), "goodwill", ticket="SUP-9")
+    return check_bulk(file_name="x.csv", unit="credits", lines=read, why=why)
+
+
+def confirm(desk: Desk, row: BulkAdjustment) -> str:
+    return str(desk.post(f"credits/bulkadjustment/{row.pk}/confirm/").headers["Location"])
+
+
+def shown(desk: Desk, row: BulkAdjustment) -> str:
+    return text(desk.get(f"credits/bulkadjustment/{row.pk}/change/"))
+
+
+def test_above_the_cap_waits_and_is_applied_once(lea: Desk, fin: Desk, alice: Account) -> None:
+    asked = checked(lea, (alice.external_id, "6000"))
+    for _ in range(2):
+        confirm(lea, asked)
+    row = ApprovalRequest.objects.get()
+    assert BulkAdjustment.objects.get().status == "checked"
+
+    seen = fin.get(page(row))
+    for _ in range(2):
+        decide(fin, row, shown=seen)
+    row.refresh_from_db()
+    bulk.apply_running_bulks()
+
+    assert (balance(alice), row.status, row.decided_by_name) == (6100, "approved", "fin")
+    assert StaffAct.objects.get(action="bulk").approved_by == "fin"
+    assert Transaction.objects.get(kind="adjustment").metadata == {"ticket": "SUP-9", "approved_by": "fin"}
+
+
+def test_the_preview_says_that_it_takes_a_second_person(lea: Desk, fin: Desk, alice: Account) -> None:
+    above, within = checked(lea, (alice.external_id, "5001")), checked(lea, (alice.external_id, "5000"))
+
+    assert "More than 5000 credits at once takes a second person." in shown(lea, above)
+    assert "Ask for approval" in shown(lea, above)
+    assert "Apply 1 lines" not in shown(lea, above)
+    assert "Apply 1 lines" in shown(lea, within)
+
+
+def test_while_it_waits_its_page_leads_to_the_request_and_nobody_asks_again(
+    lea: Desk, fin: Desk, alice: Account
+) -> None:
+    row = checked(lea, (alice.external_id, "60000"))
+    address = confirm(lea, row)
+    lou = staff("lou", "Support lead")
+
+    assert [confirm(desk, row) for desk in (lea, lou, fin)] == [address] * 3
+    for desk in (lea, lou):
+        assert "waits for a second person" in shown(desk, row)
+        assert address in shown(desk, row)
+        assert "Ask for approval" not in shown(desk, row)
+    assert ApprovalRequest.objects.count() == 1
+
+
+def test_two_who_ask_at_once_make_one_request(committed: None, alice: Account) -> None:
+    lea, lou = staff("lea", "Support lead"), staff("lou", "Support lead")
+    row = checked(lea, (alice.external_id, "6000"))
+
+    at_once([partial(confirm, desk, row) for desk in (lea, lou)])
+
+    assert ApprovalRequest.objects.count() == 1
+
+
+def test_of_one_that_runs_nobody_can_ask(lea: Desk, alice: Account) -> None:
+    row = checked(lea, (alice.external_id, "6000"))
+    bulk.confirm_bulk(bulk=row.pk)
+
+    assert f"bulkadjustment/{row.pk}/" in confirm(lea, row)
+
+    assert not ApprovalRequest.objects.exists()
+
+
+def test_refused_or_lapsed_it_can_be_asked_for_again(lea: Desk, fin: Desk, alice: Account, settings: object) -> None:
+    row = checked(lea, (alice.external_id, "6000"))
+    confirm(lea, row)
+    decide(fin, ApprovalRequest.objects.get(), "refuse")
+    settings.APPROVAL_HOURS = 0  # type: ignore[attr-defined]
+    confirm(lea, row)
+
+    assert approvals.waiting_of(bulk=row.pk) is None
+    assert "Ask for approval" in shown(lea, row)
+    confirm(lea, row)
+
+    assert list(ApprovalRequest.objects.order_by("pk").values_list("status", flat=True)) == [
+        "refused", "lapsed", "waiting",
+    ]  # fmt: skip
+
+
+def test_the_request_shows_what_it_would_add_and_take(lea: Desk, fin: Desk, alice: Account, bob: Account) -> None:
+    row = checked(lea, (bob.external_id, "6000"), (alice.external_id, "-40"), ("nobody", "7"))
+    confirm(lea, row)
+
+    seen = text(fin.get(page(ApprovalRequest.objects.get())))
+
+    assert "Wrong lines, left out" in seen
+    for figure in ("2", "+6,000 credits", "−40 credits", "1"):
+        assert f'f-after">{figure}</td>' in seen
+    assert f"/admin/credits/bulkadjustment/{row.pk}/change/" in seen
+
+
+def test_what_changed_since_it_was_looked_at_is_not_done(lea: Desk, fin: Desk, alice: Account, bob: Account) -> None:
+    row = checked(lea, (bob.external_id, "6000"), (alice.external_id, "-40"))
+    confirm(lea, row)
+    asked = ApprovalRequest.objects.get()
+    seen = fin.get(page(asked))
+    spend(alice, 70)
+
+    decide(fin, asked, shown=seen)
+
+    assert BulkAdjustment.objects.get().status == "checked"
+    assert "−40 credits" not in text(fin.get(page(asked)))
+    decide(fin, asked)
+    assert BulkAdjustment.objects.get().status == "running"
+
+
+def test_of_one_that_was_discarded_the_request_says_so(lea: Desk, fin: Desk, alice: Account) -> None:
+    row = checked(lea, (alice.external_id, "6000"))
+    confirm(lea, row)
+    lea.post(f"credits/bulkadjustment/{row.pk}/discard/")
+
+    assert "It is not waiting to be confirmed any more" in text(fin.get(page(ApprovalRequest.objects.get())))
