@@ -51,10 +51,21 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     def num_pages(self) -> int:
         return max(1, math.ceil(self.count / self.per_page))
 
+    def nearest(self, number: int) -> int:
+        """Return the page that there is, nearest to the one that is asked for."""
+        return min(max(number, 1), self.num_pages)
+
+    def page(self, number: Any) -> Any:
+        """Return a page. Past the end it is the last: Django's list would forget every filter there."""
+        return super().page(self.nearest(int(number)))
+
 
 class BoundedChangeList(ChangeList):  # type: ignore[misc]
+    page_num: int
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        self.page_num = self.paginator.nearest(self.page_num)
         # The header would show the count again; the foot of the list says it, and says where counting ended.
         self.full_result_count = self.result_count
 

@@ -131,6 +131,36 @@ class TestEveryPageOpens:
 
         assert answer.status_code == 200
 
+    @pytest.mark.parametrize(
+        "page",
+        [
+            "credits/transaction/?kind__exact=%00",
+            "credits/grant/?category__exact=%00&%00=1",
+            "credits/unit/?code=%00",
+            "credits/staffcap/?role=%00",
+            "subscriptions/plan/?code=%00",
+            "billing/pack/?code=%00",
+            "auth/user/?username=%00",
+            "django_celery_beat/periodictask/?name=%00",
+        ],
+    )
+    def test_a_character_that_no_text_has_is_refused_in_each_list(self, dave: Desk, lively: Account, page: str) -> None:
+        answer = dave.client.get(f"/admin/{page}&p=1", follow=True)
+
+        assert answer.redirect_chain == [(f"/admin/{page.partition('?')[0]}?p=1", 302)]
+        assert answer.status_code == 200
+        assert "A filter held a character that no text has" in text(answer)
+
+    def test_past_the_last_page_is_the_last_with_its_filters(self, dave: Desk, alice: Account) -> None:
+        for _ in range(51):
+            spend(alice, 1)
+
+        for number, shown in (("999999", 1), ("-5", 50), ("x", 50), ("2", 1)):
+            page = dave.get(f"credits/transaction/?kind__exact=usage&p={number}")
+            assert page.status_code == 200
+            listed = page.context["cl"]
+            assert (len(listed.result_list), listed.result_count) == (shown, 51), number
+
     def test_nobody_gets_in_without_logging_in(self, lively: Account) -> None:
         for path in (*LISTS, f"account/{lively.pk}/change", f"account/{lively.pk}/adjust"):
             answer = Client().get(f"/admin/credits/{path}/")
