@@ -61,6 +61,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class BoundedChangeList(ChangeList):  # type: ignore[misc]
+    page_num: int
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.page_num = self.paginator.nearest(self.page_num)
