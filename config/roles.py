@@ -75,6 +75,7 @@ CAPS: dict[str, dict[str, tuple[int, int]]] = {
     SUPPORT_LEAD: {"credits": (5_000, 20_000), "USD": (500, 2_000)},
     FINANCE: {"credits": (50_000, 200_000), "USD": (5_000, 20_000)},
 }
-CAPPED = ("adjust", "grant", "refund", "transfer", "bulk")
+# A plan counts with the credits that it brings at once where nobody collects its price.
+CAPPED = ("adjust", "grant", "refund", "transfer", "bulk", "change-plan")
 # What gives money back is capped in the currency that was paid in.
 CAPPED_IN_MONEY = ("refund-payment",)

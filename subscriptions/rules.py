@@ -356,8 +356,7 @@ def begun(step: Step, covered: Decimal) -> Step:
     terms, anchor = step.state.terms, step.state.anchor
     first = _up(terms.monthly - covered, terms.step)
     figures = {**step.figures, "monthly": say(terms.monthly), "covered": say(covered), "first": say(first)}
-    begins, ends = period(anchor, 0, ZoneInfo(step.state.zone))
-    month = Month(begins, ends, terms.monthly, covered + first) if covered else None
+    month = Month(*period(anchor, 0, ZoneInfo(step.state.zone)), terms.monthly, covered + first) if covered else None
     return replace(step, first=first, month=month, figures=figures)
 
 

@@ -116,7 +116,7 @@ class StatusForm(forms.Form):
 
 
 class EditForm(forms.Form):
-    """What an account is known by, and its limits."""
+    """What an account is known by, and its limits, which take a reason and a ticket."""
 
     name = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
     email = forms.EmailField(label="E-mail", max_length=254, required=False, widget=UnfoldAdminEmailInputWidget)
@@ -129,11 +129,24 @@ class EditForm(forms.Form):
         help_text="The owner's days begin at its midnight.",
         widget=UnfoldAdminSelectWidget,
     )
+    note = note("Why", most=500, help_text="Asked for where a limit changes.", required=False)
+    ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
+
+    LIMITS = ("overdraft_limit", "low_balance_threshold")
 
     def __init__(self, *args: Any, places: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("overdraft_limit", "low_balance_threshold"):
+        for name in self.LIMITS:
             self.fields[name].validators.append(DecimalValidator(MAX_DIGITS, places))
+
+    def clean(self) -> dict[str, Any]:
+        """Ask why a limit changes, and for which ticket."""
+        data = super().clean() or {}
+        if set(self.LIMITS) & set(self.changed_data):
+            for name in ("note", "ticket"):
+                if name not in self.errors and not data.get(name):
+                    self.add_error(name, "Say so where a limit changes.")
+        return data
 
 
 class KeyForm(forms.Form):

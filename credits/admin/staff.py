@@ -25,6 +25,7 @@ ACTIONS = (
     ("switch", "Switch auto top-up"),
     ("freeze", "Freeze"), ("unfreeze", "Unfreeze"), ("ask-approval", "Ask for approval"), ("approve", "Approve"),
     ("refuse", "Refuse"), ("sign-in", "Sign in"), ("sign-in-failed", "Failed sign-in"), ("sign-out", "Sign out"),
+    ("change-plan", "Change the plan"), ("cancel-plan", "Cancel the plan"), ("edit", "Edit the account"),
     ("rights", "Change rights"), ("add", "Add"), ("change", "Change"), ("delete", "Delete"),
 )  # fmt: skip
 

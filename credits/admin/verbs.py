@@ -32,6 +32,7 @@ from credits.services.once import Once
 from credits.services.staff import Told, record_act
 
 OPEN = {AccountStatus.ACTIVE, AccountStatus.FROZEN}
+EDITED = ("name", "email", "overdraft_limit", "low_balance_threshold", "time_zone")
 
 
 class Verb(Act):
@@ -278,7 +279,7 @@ class Unfreeze(Freeze):
 
 
 class Edit(Verb):
-    """No credits move, so there is nothing to preview."""
+    """What the account is known by is changed at once; its limits after a preview, with why and a ticket."""
 
     path, title, permission = "edit", "Edit the account", "change_account"
     does = "What the account is known by, and its limits. Its external id and unit never change."
@@ -286,20 +287,57 @@ class Edit(Verb):
     previews = False
 
     def form(self, data: Any = None) -> forms.Form:
-        initial = {name: _plain(getattr(self.account, name)) for name in EditForm.base_fields}
+        initial = {name: _plain(getattr(self.account, name)) for name in EDITED}
         return EditForm(data, initial=initial, places=units.decimal_places(self.unit))
 
     def go_on(self, form: forms.Form) -> HttpResponse:
-        changed = {name: form.cleaned_data[name] for name in form.changed_data}
-        # The service takes None for "as it is".
-        changed = {name: value for name, value in changed.items() if value is not None}
+        data = form.cleaned_data
+        changed = self.changed(data)
+        if changed.keys() & set(EditForm.LIMITS):
+            return super().go_on(form)
         if changed:
-            words = ", ".join(str(form.fields[name].label or name.replace("_", " ")).lower() for name in changed)
             with transaction.atomic():
-                accounts.change_account(account=self.account.pk, particulars=accounts.Particulars(**changed))
-                self.admin.log_change(self.request, self.account, f"Changed {words}.")
-            messages.success(self.request, f"Changed {words}.")
+                self.hold(None, data)
+                self.changes = self.told(data)
+                self.record(self.act(None, data), data)
+            messages.success(self.request, self.said(None, data))
         return HttpResponseRedirect(self.home)
+
+    def changed(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what is to be different. The service takes None for "as it is"."""
+        return {
+            name: data[name] for name in EDITED if data[name] is not None and data[name] != getattr(self.account, name)
+        }
+
+    def hold(self, once: Once | None, data: dict[str, Any]) -> Sheet:
+        sheet = lock_account(self.account.pk, once=once, at=None)
+        self.account.refresh_from_db()
+        return sheet
+
+    def figures(self, state: Any, data: dict[str, Any]) -> str:
+        return digest([str(getattr(self.account, name)) for name in EDITED])
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        accounts.check_overdraft(state, self.changed(data).get("overdraft_limit"))
+        return [
+            Change(self.label(name), self.printed(getattr(self.account, name)), self.printed(value))
+            for name, value in self.changed(data).items()
+        ]
+
+    def printed(self, value: Any) -> str:
+        """Return a value for people."""
+        return f"{show.amount(value, self.unit)} {self.unit}" if isinstance(value, Decimal) else value or show.EMPTY
+
+    def label(self, name: str) -> str:
+        """Return what the form calls a field."""
+        return str(EditForm.base_fields[name].label or name.replace("_", " ").capitalize())
+
+    def act(self, once: Once | None, data: dict[str, Any]) -> Any:
+        particulars = accounts.Particulars(**self.changed(data))
+        return accounts.change_account(once=once, account=self.account.pk, particulars=particulars)
+
+    def said(self, done: Any, data: dict[str, Any]) -> str:
+        return f"Changed {', '.join(change.label.lower() for change in self.changes)}."
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,7 @@ class CappedAction(models.TextChoices):
     REFUND_PAYMENT = "refund-payment", "Refund a payment"
     TRANSFER = "transfer", "Transfer"
     BULK = "bulk", "Bulk adjustment"
+    CHANGE_PLAN = "change-plan", "Change the plan"
 
 
 class StaffAct(models.Model):

@@ -88,13 +88,18 @@ def change_account(once: Once | None, /, *, account: UUID, particulars: Particul
     _check_limits(sheet.owner.unit, particulars)
     values = particulars.given()
     limit = values.get("overdraft_limit")
-    if limit is not None and sheet.balance - sheet.held + limit < 0:
-        raise refusals.InvalidField("overdraft_limit", "The account is overdrawn further than that.")
+    check_overdraft(sheet, limit)
     if values:
         Account.objects.filter(pk=account).update(**values, version=F("version") + 1)
     if limit is not None:
         _tell_use(sheet, sheet.status, limit, "overdraft_limit")
     return _answered(once, Account.objects.get(pk=account))
+
+
+def check_overdraft(sheet: Sheet, limit: Decimal | None) -> None:
+    """Refuse a limit that an account is overdrawn beyond."""
+    if limit is not None and sheet.balance - sheet.held + limit < 0:
+        raise refusals.InvalidField("overdraft_limit", "The account is overdrawn further than that.")
 
 
 @money

@@ -5,6 +5,8 @@ A subscription that a provider keeps is changed there, outside of transactions, 
 
 from __future__ import annotations
 
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -15,7 +17,12 @@ from credits.admin.confirmation import Confirmation, digest
 from credits.admin.forms import TICKET, note
 from credits.admin.previews import Change
 from credits.admin.verbs import Verb
+from credits.models import Account, CappedAction
 from credits.plan import Owner
+from credits.plan.state import ZERO
+from credits.refusals import Refusal
+from credits.services.caps import Weight
+from credits.services.locks import read_account
 from credits.services.once import Once
 from subscriptions import providers, refusals
 from subscriptions.admin.foretold import tell
@@ -87,10 +94,12 @@ class PlanVerb(Verb):
         keeper = providers.collector_of(row) if row else None
         if row is None or keeper is None:
             return super().confirmed(given, data)
+        once = given.once()
+        once.check(once.find())
         if self.figures(self.look(data), data) != given.seen:
             return None
         self.changes = self.told(data)
-        providers.through(given.once(), lambda: self.ask_keeper(keeper, row, data))
+        providers.through(once, lambda: self.ask_keeper(keeper, row, data))
         self.record(row, data)
         return row
 
@@ -108,6 +117,8 @@ class ChangePlan(PlanVerb):
     path, title = "change-plan", "Change the plan"
     does = "Puts the account on another plan: a higher one at once, a lower one with the next period."
     form_class = PlanForm
+    # The credits that it brings at once for nothing, once they are worked out.
+    brings: Decimal | None = None
 
     def form(self, data: Any = None) -> forms.Form:
         versions = offered_versions().filter(unit=self.unit).order_by("plan__rank")
@@ -117,13 +128,41 @@ class ChangePlan(PlanVerb):
         row, after = standing(state).subscription, newest_version(data["plan"])
         if row is None:
             return tell(beginning(state, data["plan"]), default_version(self.unit), after, state.at, None)
-        up = after.plan.rank >= row.plan_version.plan.rank
+        told = self.preview_of(row, data)
+        return _told(told, self.cost(row, None if after.plan.is_default else after, at_once=_is_up(row, after)))
+
+    def preview_of(self, row: Subscription, data: dict[str, Any]) -> Preview:
+        """Return what it makes of a subscription. Raises what the rules refuse."""
+        after = newest_version(data["plan"])
         if after.plan_id == row.plan_version.plan_id:
             raise refusals.SamePlan(f"The account is on {after.plan_id} already.")
-        told = preview_change(subscription=row.pk, verb="upgrade" if up else "downgrade", plan=data["plan"])
-        return _told(told, self.cost(row, None if after.plan.is_default else after, at_once=up))
+        verb = "upgrade" if _is_up(row, after) else "downgrade"
+        return preview_change(subscription=row.pk, verb=verb, plan=data["plan"])
+
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        """Weigh the credits that it brings at once, where nobody collects their price.
+
+        Worked out once, before they are there; not where it is refused, or was done before.
+        """
+        if self.brings is None:
+            with suppress(Refusal):
+                self.brings = self.free_credits(data)
+        return Weight(self.path, self.unit, self.brings) if self.brings else None
+
+    def free_credits(self, data: dict[str, Any]) -> Decimal:
+        """Return how many credits it brings at once that nobody collects the price of."""
+        sheet = read_account(self.account.pk)
+        row = standing(sheet).subscription
+        if row is None:
+            return beginning(sheet, data["plan"]).credits_now
+        return ZERO if providers.collector_of(row) else self.preview_of(row, data).step.credits_now
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
+        row = live_row(self.account.pk)
+        if self.approver is not None:
+            self.weight(data)
+        if self.brings is None or (row is not None and providers.collector_of(row) is not None):
+            raise refusals.NotNow("The subscription has changed meanwhile: ask anew.")
         owner = Owner(self.account.external_id, self.unit)
         return go_to_plan(once=once, owner=owner, plan=data["plan"], cause=self.cause(data))
 
@@ -131,7 +170,7 @@ class ChangePlan(PlanVerb):
         after, cause = newest_version(data["plan"]), self.cause(data)
         if after.plan.is_default:
             keeper.cancel(subscription=row, at_period_end=True, cause=cause)
-        elif after.plan.rank >= row.plan_version.plan.rank:
+        elif _is_up(row, after):
             keeper.change(subscription=row, version=after, cause=cause)
         else:
             keeper.change_later(subscription=row, version=after, cause=cause)
@@ -183,6 +222,10 @@ class ResumePlan(PlanVerb):
         return "The plan goes on."
 
 
+def _is_up(row: Subscription, after: PlanVersion) -> bool:
+    return after.plan.rank >= row.plan_version.plan.rank
+
+
 def _told(told: Preview, cost: providers.Cost | None) -> list[Change]:
     return tell(told.step, told.before, told.after, told.effective_at, cost)
 
@@ -191,4 +234,5 @@ desk.register(
     desk.Button(ChangePlan, "swap_vert", "Plan"),
     desk.Button(CancelPlan, "cancel", "Plan"),
     desk.Button(ResumePlan, "resume", "Plan"),
+    desk.Approvable(CappedAction.CHANGE_PLAN.value, ChangePlan, Account, lambda row: str(row.account_id)),
 )

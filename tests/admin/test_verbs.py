@@ -289,24 +289,50 @@ class TestEditing:
         "overdraft_limit": "20",
         "low_balance_threshold": "",
         "time_zone": "Europe/Berlin",
+        "note": "Pays by invoice",
+        "ticket": "SUP-3",
     }
 
     def test_changes_what_it_is_known_by_through_the_service(self, carol: Desk, alice: Account) -> None:
-        carol.press(alice, "edit", **self.FIELDS)
+        carol.confirm(alice, "edit", **self.FIELDS)
 
         alice.refresh_from_db()
         assert (alice.name, alice.overdraft_limit, alice.time_zone) == ("Alice", 20, "Europe/Berlin")
         [entry] = LogEntry.objects.all()
-        assert entry.get_change_message() == "Changed name, e-mail, overdraft limit, time zone."
+        words = "Changed name, e-mail, overdraft limit, time zone. ticket SUP-3; Pays by invoice"
+        assert entry.get_change_message() == words
+        act = StaffAct.objects.get(action="edit")
+        assert (act.note, act.ticket) == ("Pays by invoice", "SUP-3")
+        assert (act.before["Overdraft limit"], act.after["Overdraft limit"]) == ("0 credits", "20 credits")
+        assert (act.before["Time zone"], act.after["Time zone"]) == ("UTC", "Europe/Berlin")
+
+    def test_of_a_limit_is_previewed_and_says_why(self, carol: Desk, alice: Account) -> None:
+        page = carol.press(alice, "edit", **{**self.FIELDS, "overdraft_limit": "10000000", "note": "", "ticket": ""})
+        asked = "Say so where a limit changes."
+        assert page.context["form"].errors == {"note": [asked], "ticket": [asked]}
+
+        page = carol.press(alice, "edit", **{**self.FIELDS, "overdraft_limit": "10000000"})
+        assert "10,000,000 credits" in text(page)
+        alice.refresh_from_db()
+        assert alice.overdraft_limit == 0
+        assert not StaffAct.objects.filter(action="edit").exists()
+
+    def test_of_a_name_is_simple_and_logged(self, carol: Desk, alice: Account) -> None:
+        fields = {**self.FIELDS, "overdraft_limit": "0", "time_zone": "UTC", "note": "", "ticket": ""}
+        assert carol.press(alice, "edit", **fields).status_code == 302
+
+        act = StaffAct.objects.get(action="edit")
+        assert (act.after["Name"], act.account_id, act.note) == ("Alice", alice.pk, "")
+        assert "Overdraft limit" not in act.after
 
     def test_never_the_external_id_or_unit(self, carol: Desk, alice: Account) -> None:
-        carol.press(alice, "edit", **self.FIELDS, external_id="mallory", unit="USD", balance="9999")
+        carol.confirm(alice, "edit", **self.FIELDS, external_id="mallory", unit="USD", balance="9999")
 
         alice.refresh_from_db()
         assert (alice.external_id, alice.unit_id, alice.balance) == ("alice@example.com", "credits", 100)
 
     def test_a_limit_below_what_is_overdrawn_is_refused_on_its_field(self, carol: Desk, alice: Account) -> None:
-        carol.press(alice, "edit", **self.FIELDS)
+        carol.confirm(alice, "edit", **self.FIELDS)
         spend(alice, 110)
 
         page = carol.press(alice, "edit", **{**self.FIELDS, "overdraft_limit": "5"})
