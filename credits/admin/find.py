@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -57,10 +59,22 @@ def _accounts(term: str) -> Iterator[Hit]:
     if len(term) < 2:
         return
     either = (Q(external_id__istartswith=term), Q(email__istartswith=term), Q(name__istartswith=term))
+    others = Account.objects.exclude(pk__in=[one.pk for one in exact]).order_by()
     for prefix in either:
         # One index each: together they would be a scan.
-        for row in Account.objects.filter(prefix).exclude(pk__in=[one.pk for one in exact]).order_by()[:MOST]:
+        for row in others.filter(prefix)[:MOST]:
             yield _account(row, exact=row.email.lower() == term.lower())
+    if words := _words(term):
+        for row in others.alias(words=SearchVector("name", config="simple")).filter(words=words)[:MOST]:
+            yield _account(row, exact=False)
+
+
+def _words(term: str) -> SearchQuery | None:
+    """Return what finds names with words that begin like these; nothing for what half of all names begin with."""
+    words = re.findall(r"\w+", term)
+    if not any(len(word) > 2 for word in words):
+        return None
+    return SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")
 
 
 def _account(row: Account, *, exact: bool) -> Hit:

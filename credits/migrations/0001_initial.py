@@ -4,6 +4,7 @@ import credits.models.fields
 import datetime
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
+import django.contrib.postgres.search
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
@@ -1027,6 +1028,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='account',
             index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('name'), name='text_pattern_ops'), name='account_name'),
+        ),
+        migrations.AddIndex(
+            model_name='account',
+            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.search.SearchVector('name', config='simple'), name='account_name_words'),
         ),
         migrations.AddConstraint(
             model_name='account',

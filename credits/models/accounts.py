@@ -4,7 +4,8 @@ import uuid
 from decimal import Decimal
 
 import pgtrigger
-from django.contrib.postgres.indexes import OpClass
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
@@ -134,6 +135,7 @@ class Account(models.Model):
             models.Index(OpClass(Upper("external_id"), name="text_pattern_ops"), name="account_external_id"),
             models.Index(OpClass(Upper("email"), name="text_pattern_ops"), name="account_email"),
             models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="account_name"),
+            GinIndex(SearchVector("name", config="simple"), name="account_name_words"),
         ]
         triggers = [
             guards.KEEP,

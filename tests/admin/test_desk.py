@@ -207,6 +207,25 @@ class TestTheBox:
 
         assert len(answer.context["groups"]["Movements"]) == 2
 
+    @pytest.mark.parametrize(
+        "term", ["Vogel", "voge", "maria vog", "Vogel Maria", "Vogel, M. & Maria", "hüls", "Vogel'"]
+    )
+    def test_finds_a_name_by_the_beginning_of_any_word(self, dave: Desk, alice: Account, term: str) -> None:
+        maria = make_account(external_id="cus-1", name="Anna Maria Vogel-Hülsmann M.")
+        make_account(external_id="cus-2", name="Maria Spatz")
+
+        assert find(dave, term).url == f"/admin/credits/account/{maria.pk}/change/"
+
+    def test_finds_words_of_names_by_an_index(self, dave: Desk, alice: Account) -> None:
+        with CaptureQueriesContext(connection) as told:
+            find(dave, "Vogel")
+
+        [asked] = [each["sql"] for each in told if "to_tsquery" in each["sql"]]
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {asked}")
+            assert "account_name_words" in "".join(line for (line,) in cursor.fetchall())
+
     @pytest.mark.parametrize("term", ["", "nobody-here", "%00", SCRIPT, "x" * 5000, "%", "'"])
     def test_says_where_there_is_nothing(self, dave: Desk, alice: Account, term: str) -> None:
         answer = find(dave, term)
