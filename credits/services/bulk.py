@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -18,7 +18,7 @@ from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from credits import refusals, units
-from credits.amounts import say
+from credits.amounts import read_written, say
 from credits.models import Account, AccountStatus, BulkAdjustment, BulkLine, BulkStatus, LineStatus
 from credits.models.accounts import account_id
 from credits.models.fields import MAX_AMOUNT
@@ -246,17 +246,15 @@ def _impossible(owner: Account, amount: Decimal) -> str:
 
 
 def _amount(text: str, unit: str) -> tuple[Decimal | None, str]:
+    places = units.decimal_places(unit)
     try:
-        amount = Decimal(text.strip().replace("−", "-"))
-    except InvalidOperation:
-        return None, f"“{text[:40]}” is no amount: write 50 or -12.5, without thousands separators."
-    if not amount.is_finite() or abs(amount) > MAX_AMOUNT:
+        amount = read_written(text, places)
+    except ValueError as error:
+        return None, str(error)
+    if abs(amount) > MAX_AMOUNT:
         return None, "The amount is too large."
     if not amount:
         return None, "An amount of 0 changes nothing."
-    places = units.decimal_places(unit)
-    if amount != round(amount, places):
-        return None, f"{unit} have {places} decimal places at the most."
     return round(amount, places), ""
 
 
