@@ -6,9 +6,11 @@ lines commit together. So a worker that is killed is taken up by the next, and n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -84,7 +86,7 @@ def check_bulk(*, file_name: str, unit: str, lines: Iterable[Asked], why: Why) -
         ids = {account_id(line.external_id, unit): line for line in part}
         known = _owners(ids)
         rows += [_checked(line, unit, known.get(account_id(line.external_id, unit)), seen) for line in part]
-    return _keep(rows, file_name, unit, why)
+    return _keep(rows, file_name, unit, why, digest=_digest(asked, unit))
 
 
 def undo_bulk(*, bulk: int, actor: Actor, request_id: str = "") -> BulkAdjustment:
@@ -105,6 +107,12 @@ def undo_bulk(*, bulk: int, actor: Actor, request_id: str = "") -> BulkAdjustmen
         ]
         why = Why(actor, done.reason, f"Takes back {done.file_name}"[:500], done.ticket, request_id)
         return _keep(rows, f"Undo of {done.file_name}"[:200], done.unit_id, why, undoes=done)
+
+
+def same_before(row: BulkAdjustment) -> BulkAdjustment | None:
+    """Return the latest earlier one with the very same lines that was not discarded, if there is one."""
+    same = BulkAdjustment.objects.filter(digest=row.digest, pk__lt=row.pk).exclude(status=BulkStatus.DISCARDED)
+    return same.order_by("-pk").first() if row.digest else None
 
 
 def foresee_bulk(*, bulk: int) -> Foreseen:
@@ -198,6 +206,11 @@ def _item(row: BulkAdjustment, line: BulkLine) -> Item:
     return Item(Verb.ADJUSTMENT, memo, amount=line.amount, account=line.account_id)
 
 
+def _digest(asked: Sequence[Asked], unit: str) -> str:
+    lines = [[line.external_id, line.amount] for line in asked]
+    return sha256(json.dumps([unit, lines]).encode()).hexdigest()
+
+
 def _owners(ids: Iterable[UUID]) -> dict[UUID, Account]:
     return Account.objects.only("pk", "status", "balance", "held").in_bulk(list(ids))
 
@@ -259,14 +272,14 @@ def _amount(text: str, unit: str) -> tuple[Decimal | None, str]:
 
 
 def _keep(
-    rows: list[BulkLine], file_name: str, unit: str, why: Why, undoes: BulkAdjustment | None = None
+    rows: list[BulkLine], file_name: str, unit: str, why: Why, *, undoes: BulkAdjustment | None = None, digest: str = ""
 ) -> BulkAdjustment:
     good = [row.amount for row in rows if row.status == LineStatus.READY and row.amount is not None]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '60s'")
         bulk = BulkAdjustment.objects.create(
             file_name=file_name[:200], unit_id=unit, reason=why.reason, note=why.note, ticket=why.ticket,
-            undoes=undoes, lines_count=len(rows), bad_count=len(rows) - len(good),
+            undoes=undoes, digest=digest, lines_count=len(rows), bad_count=len(rows) - len(good),
             total_added=sum((one for one in good if one > 0), ZERO),
             total_taken=-sum((one for one in good if one < 0), ZERO),
             actor_id=why.actor.id, actor_name=why.actor.name, request_id=why.request_id, created_at=timezone.now(),

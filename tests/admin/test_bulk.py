@@ -151,6 +151,20 @@ def test_what_is_spent_meanwhile_is_refused_when_it_is_applied(dave: Desk, alice
     assert (balances(alice, bob), row.done_count, row.refused_count) == ([50, 5], 1, 1)
 
 
+def test_the_same_lines_again_are_told(dave: Desk, alice: Account, bob: Account) -> None:
+    first, other = checked(dave), checked(dave, "bob,5\n")
+    again = checked(dave)
+
+    def seen(row: BulkAdjustment) -> str:
+        return text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
+
+    assert "uploaded before" in seen(again)
+    assert f"/admin/credits/bulkadjustment/{first.pk}/change/" in seen(again)
+    assert "uploaded before" not in seen(first) + seen(other)
+    press(dave, first, "discard")
+    assert "uploaded before" not in seen(again)
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "external_id,amount\n", b"\xff\xfe\x00", b"a,1\x00"])
 def test_bad_files_are_refused(dave: Desk, alice: Account, content: str | bytes) -> None:
     answer = upload(dave, content)
