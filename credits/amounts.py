@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,8 @@ import orjson
 # How many decimal places a currency's minor unit stands for, where it is not two: ISO 4217 as Stripe counts it
 # (docs.stripe.com/currencies).
 WHOLE = ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+# Plain digits of ASCII, as people write an amount: no thousands separators, no exponent.
+WRITTEN = re.compile(r"[+-]?[0-9]+(?:\.([0-9]+))?")
 PLACES = dict.fromkeys(WHOLE, 0) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TND"], 3)
 
 
@@ -68,6 +71,18 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def say(amount: Decimal) -> str:
     """Return an amount as text for people: 50, 99.75, 0.000125."""
     return f"{amount:f}".rstrip("0").rstrip(".") if amount % 1 else f"{amount:.0f}"
+
+
+def read_written(text: str, places: int) -> Decimal:
+    """Return an amount that somebody wrote, like 50 or -12.5. Raises ValueError, with words for them."""
+    text = text.strip().replace("−", "-")
+    written = WRITTEN.fullmatch(text)
+    if written is None:
+        raise ValueError(f"“{text[:40]}” is no amount: write 50 or -12.5, without thousands separators.")
+    if len(written[1] or "") > places:
+        most = f"at most {places} decimal places" if places else "no decimal places"
+        raise ValueError(f"“{text[:40]}” is too fine: there are {most} here, and a dot separates no thousands.")
+    return Decimal(text)
 
 
 def places_of(currency: str) -> int:

@@ -169,6 +169,7 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "percent": 100 * ended // good if good else 100,
             "running": row.status == BulkStatus.RUNNING,
             "waits": waits,
+            "before": services.same_before(row) if row.status == BulkStatus.CHECKED else None,
             "may_confirm": may_confirm and not waits,
             "above_cap": bulk_approval.above_cap(request, row) if may_confirm and not waits else "",
             "may_discard": may and row.status == BulkStatus.CHECKED,

@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from credits.amounts import read_written
 from credits.models import Scope
 from credits.models.fields import DECIMAL_PLACES, MAX_DIGITS
 from credits.models.memo import Reason
@@ -48,6 +49,15 @@ class AmountField(forms.DecimalField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES, **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        """Take plain digits alone: neither 1_000, 1e3 nor digits of other scripts."""
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value)
+        try:
+            return read_written(value, DECIMAL_PLACES)
+        except ValueError as error:
+            raise forms.ValidationError(str(error), code="invalid") from error
 
 
 def note(label: str, *, most: int, help_text: str, required: bool) -> forms.CharField:

@@ -415,6 +415,7 @@ class Migration(migrations.Migration):
                 ('note', models.CharField(blank=True, max_length=500)),
                 ('ticket', models.CharField(blank=True, max_length=64)),
                 ('status', models.CharField(choices=[('checked', 'Checked, not confirmed'), ('running', 'Running'), ('done', 'Done'), ('discarded', 'Discarded')], default='checked', max_length=9)),
+                ('digest', models.CharField(blank=True, help_text='SHA-256 of the lines as they were read.', max_length=64)),
                 ('lines_count', models.PositiveIntegerField(help_text='How many lines there are.')),
                 ('bad_count', models.PositiveIntegerField(help_text='How many of them cannot be done.')),
                 ('total_added', credits.models.fields.AmountField(help_text='What its good lines add.')),
@@ -984,6 +985,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='bulkadjustment',
             index=models.Index(condition=models.Q(('status', 'running')), fields=['id'], name='bulk_running'),
+        ),
+        migrations.AddIndex(
+            model_name='bulkadjustment',
+            index=models.Index(fields=['digest'], name='bulk_digest'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='bulkadjustment',

@@ -35,6 +35,7 @@ class BulkAdjustment(models.Model):
     undoes = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="undone_by", help_text="The one that it takes back."
     )
+    digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the lines as they were read.")
     lines_count = models.PositiveIntegerField(help_text="How many lines there are.")
     bad_count = models.PositiveIntegerField(help_text="How many of them cannot be done.")
     total_added = AmountField(help_text="What its good lines add.")
@@ -52,7 +53,10 @@ class BulkAdjustment(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name = "bulk adjustment"
-        indexes = [models.Index(name="bulk_running", fields=["id"], condition=Q(status="running"))]
+        indexes = [
+            models.Index(name="bulk_running", fields=["id"], condition=Q(status="running")),
+            models.Index(name="bulk_digest", fields=["digest"]),
+        ]
         triggers = [guards.KEEP, guards.NO_TRUNCATE]
 
     def __str__(self) -> str:

@@ -6,17 +6,21 @@ lines commit together. So a worker that is killed is taken up by the next, and n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from hashlib import sha256
 from itertools import islice
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from credits import refusals, units
+from credits.amounts import read_written, say
 from credits.models import Account, AccountStatus, BulkAdjustment, BulkLine, BulkStatus, LineStatus
 from credits.models.accounts import account_id
 from credits.models.fields import MAX_AMOUNT
@@ -80,9 +84,9 @@ def check_bulk(*, file_name: str, unit: str, lines: Iterable[Asked], why: Why) -
     rows: list[BulkLine] = []
     for part in _slices(asked, 5000):
         ids = {account_id(line.external_id, unit): line for line in part}
-        known = dict(Account.objects.filter(pk__in=ids).values_list("pk", "status"))
+        known = _owners(ids)
         rows += [_checked(line, unit, known.get(account_id(line.external_id, unit)), seen) for line in part]
-    return _keep(rows, file_name, unit, why)
+    return _keep(rows, file_name, unit, why, digest=_digest(asked, unit))
 
 
 def undo_bulk(*, bulk: int, actor: Actor, request_id: str = "") -> BulkAdjustment:
@@ -97,15 +101,18 @@ def undo_bulk(*, bulk: int, actor: Actor, request_id: str = "") -> BulkAdjustmen
         if BulkAdjustment.objects.filter(undoes=done).exists():
             raise refusals.InvalidField("bulk", "It is being taken back already.")
         rows = [
-            BulkLine(
-                number=line.number, external_id=line.external_id, account_id=line.account_id, amount=-line.amount,
-                note=f"Takes back line {line.number} of {done.file_name}"[:500], status=LineStatus.READY,
-            )
-            for line in done.lines.filter(status=LineStatus.DONE)
-            if line.amount is not None
-        ]  # fmt: skip
+            _taking_back(line, line.account, line.amount, done.file_name)
+            for line in done.lines.filter(status=LineStatus.DONE).select_related("account")
+            if line.account is not None and line.amount is not None
+        ]
         why = Why(actor, done.reason, f"Takes back {done.file_name}"[:500], done.ticket, request_id)
         return _keep(rows, f"Undo of {done.file_name}"[:200], done.unit_id, why, undoes=done)
+
+
+def same_before(row: BulkAdjustment) -> BulkAdjustment | None:
+    """Return the latest earlier one with the very same lines that was not discarded, if there is one."""
+    same = BulkAdjustment.objects.filter(digest=row.digest, pk__lt=row.pk).exclude(status=BulkStatus.DISCARDED)
+    return same.order_by("-pk").first() if row.digest else None
 
 
 def foresee_bulk(*, bulk: int) -> Foreseen:
@@ -199,19 +206,28 @@ def _item(row: BulkAdjustment, line: BulkLine) -> Item:
     return Item(Verb.ADJUSTMENT, memo, amount=line.amount, account=line.account_id)
 
 
-def _checked(asked: Asked, unit: str, status: str | None, seen: set[str]) -> BulkLine:
+def _digest(asked: Sequence[Asked], unit: str) -> str:
+    lines = [[line.external_id, line.amount] for line in asked]
+    return sha256(json.dumps([unit, lines]).encode()).hexdigest()
+
+
+def _owners(ids: Iterable[UUID]) -> dict[UUID, Account]:
+    return Account.objects.only("pk", "status", "balance", "held").in_bulk(list(ids))
+
+
+def _checked(asked: Asked, unit: str, owner: Account | None, seen: set[str]) -> BulkLine:
     amount, error = _amount(asked.amount, unit)
-    if not error and status is None:
+    if not error and owner is None:
         error = "There is no such account of this unit."
-    elif not error and status == AccountStatus.CLOSED:
-        error = "The account is closed."
     elif not error and asked.external_id in seen:
         error = "The account is in the file already."
+    elif owner is not None and amount is not None:
+        error = _impossible(owner, amount)
     seen.add(asked.external_id)
     return BulkLine(
         number=asked.number,
         external_id=asked.external_id[:255],
-        account_id=account_id(asked.external_id, unit) if status is not None else None,
+        account_id=owner.pk if owner is not None else None,
         amount=amount,
         note=asked.note[:500],
         status=LineStatus.BAD if error else LineStatus.READY,
@@ -219,30 +235,51 @@ def _checked(asked: Asked, unit: str, status: str | None, seen: set[str]) -> Bul
     )
 
 
+def _taking_back(line: BulkLine, owner: Account, amount: Decimal, file_name: str) -> BulkLine:
+    error = _impossible(owner, -amount)
+    return BulkLine(
+        number=line.number,
+        external_id=line.external_id,
+        account_id=owner.pk,
+        amount=-amount,
+        note=f"Takes back line {line.number} of {file_name}"[:500],
+        status=LineStatus.BAD if error else LineStatus.READY,
+        error=error,
+    )
+
+
+def _impossible(owner: Account, amount: Decimal) -> str:
+    """Return why an account cannot be adjusted by so much now, or nothing. What falls due counts when it is applied."""
+    if owner.status == AccountStatus.CLOSED:
+        return "The account is closed."
+    payable = max(owner.balance - owner.held, ZERO)
+    if -amount > payable:
+        return f"It takes {say(-amount)}, and the account has {say(payable)} that can be taken."
+    return ""
+
+
 def _amount(text: str, unit: str) -> tuple[Decimal | None, str]:
+    places = units.decimal_places(unit)
     try:
-        amount = Decimal(text.strip().replace("−", "-"))
-    except InvalidOperation:
-        return None, f"“{text[:40]}” is no amount: write 50 or -12.5, without thousands separators."
-    if not amount.is_finite() or abs(amount) > MAX_AMOUNT:
+        amount = read_written(text, places)
+    except ValueError as error:
+        return None, str(error)
+    if abs(amount) > MAX_AMOUNT:
         return None, "The amount is too large."
     if not amount:
         return None, "An amount of 0 changes nothing."
-    places = units.decimal_places(unit)
-    if amount != round(amount, places):
-        return None, f"{unit} have {places} decimal places at the most."
     return round(amount, places), ""
 
 
 def _keep(
-    rows: list[BulkLine], file_name: str, unit: str, why: Why, undoes: BulkAdjustment | None = None
+    rows: list[BulkLine], file_name: str, unit: str, why: Why, *, undoes: BulkAdjustment | None = None, digest: str = ""
 ) -> BulkAdjustment:
     good = [row.amount for row in rows if row.status == LineStatus.READY and row.amount is not None]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '60s'")
         bulk = BulkAdjustment.objects.create(
             file_name=file_name[:200], unit_id=unit, reason=why.reason, note=why.note, ticket=why.ticket,
-            undoes=undoes, lines_count=len(rows), bad_count=len(rows) - len(good),
+            undoes=undoes, digest=digest, lines_count=len(rows), bad_count=len(rows) - len(good),
             total_added=sum((one for one in good if one > 0), ZERO),
             total_taken=-sum((one for one in good if one < 0), ZERO),
             actor_id=why.actor.id, actor_name=why.actor.name, request_id=why.request_id, created_at=timezone.now(),

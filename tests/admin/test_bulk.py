@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from credits.models import Account, BulkAdjustment, BulkLine, Transaction
 from credits.services import bulk
 from tests.admin.conftest import Desk, text
-from tests.factories import make_account, spend
+from tests.factories import hold, make_account, spend
 from tests.processes import ROOT, environment
 
 GOOD = "external_id,amount,note\nalice@example.com,50,Sorry\nbob,12\n"
@@ -79,7 +79,7 @@ def test_it_is_taken_back_by_lines_that_are_shown_first(dave: Desk, alice: Accou
 
     assert balances(alice, bob) == [100, 7]
     back.refresh_from_db()
-    assert (back.done_count, back.refused_count) == (1, 1)
+    assert (back.done_count, back.refused_count, back.bad_count) == (1, 0, 1)
     assert "Taken back" in text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
     press(dave, row, "undo")
     assert BulkAdjustment.objects.count() == 2
@@ -101,11 +101,18 @@ def test_what_was_discarded_is_never_done(dave: Desk, alice: Account, bob: Accou
         ("nobody,5", "no such account"),
         ("bob,five", "is no amount"),
         ("bob,", "is no amount"),
-        ("bob,NaN", "too large"),
+        ("bob,NaN", "is no amount"),
+        ("bob,1.000", "a dot separates no thousands"),
+        ("bob,1_000", "is no amount"),
+        ("bob,1e3", "is no amount"),
+        ("bob,１２", "is no amount"),
+        ("bob,+-5", "is no amount"),
+        ("bob,.5", "is no amount"),
         ("bob,0", "changes nothing"),
         ("bob,0.5", "decimal places"),
-        ("bob,1e30", "too large"),
+        ("bob,1000000000000000000000000000000", "too large"),
         ("alice@example.com,1", "in the file already"),
+        ("bob,-1", "It takes 1, and the account has 0 that can be taken."),
         ("<script>alert(1)</script>,1", "no such account"),
     ],
 )
@@ -119,6 +126,43 @@ def test_wrong_lines_are_told_and_left_out(dave: Desk, alice: Account, bob: Acco
     report = b"".join(dave.get(f"credits/bulkadjustment/{row.pk}/report/?wrong=1").streaming_content).decode()
     assert words in report
     assert report.count("\n") == 2
+
+
+def test_what_is_held_cannot_be_taken(dave: Desk, alice: Account, bob: Account) -> None:
+    hold(alice, 70)
+
+    row = checked(dave, "alice@example.com,-31\nbob,5\n")
+
+    assert "It takes 31, and the account has 30 that can be taken." in text(
+        dave.get(f"credits/bulkadjustment/{row.pk}/change/")
+    )
+    assert (row.bad_count, row.total_taken) == (1, 0)
+    assert checked(dave, "alice@example.com,-30\n").bad_count == 0
+
+
+def test_what_is_spent_meanwhile_is_refused_when_it_is_applied(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave, "alice@example.com,-60\nbob,5\n")
+    spend(alice, 50)
+
+    press(dave, row, "confirm")
+    bulk.apply_running_bulks()
+
+    row.refresh_from_db()
+    assert (balances(alice, bob), row.done_count, row.refused_count) == ([50, 5], 1, 1)
+
+
+def test_the_same_lines_again_are_told(dave: Desk, alice: Account, bob: Account) -> None:
+    first, other = checked(dave), checked(dave, "bob,5\n")
+    again = checked(dave)
+
+    def seen(row: BulkAdjustment) -> str:
+        return text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
+
+    assert "uploaded before" in seen(again)
+    assert f"/admin/credits/bulkadjustment/{first.pk}/change/" in seen(again)
+    assert "uploaded before" not in seen(first) + seen(other)
+    press(dave, first, "discard")
+    assert "uploaded before" not in seen(again)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "external_id,amount\n", b"\xff\xfe\x00", b"a,1\x00"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from typing import Any
 
 import pytest
+import redis
 
+from config.metrics import work
 from credits.models import Account, ApprovalRequest, BulkAdjustment, StaffAct, Transaction
 from credits.plan import Actor
 from credits.services import approvals, bulk
@@ -100,11 +104,11 @@ def test_of_one_that_runs_nobody_can_ask(lea: Desk, alice: Account) -> None:
     assert not ApprovalRequest.objects.exists()
 
 
-def test_refused_or_lapsed_it_can_be_asked_for_again(lea: Desk, fin: Desk, alice: Account, settings: object) -> None:
+def test_refused_or_lapsed_it_can_be_asked_for_again(lea: Desk, fin: Desk, alice: Account, settings: Any) -> None:
     row = checked(lea, (alice.external_id, "6000"))
     confirm(lea, row)
     decide(fin, ApprovalRequest.objects.get(), "refuse")
-    settings.APPROVAL_HOURS = 0  # type: ignore[attr-defined]
+    settings.APPROVAL_HOURS = 0
     confirm(lea, row)
 
     assert approvals.waiting_of(bulk=row.pk) is None
@@ -141,6 +145,18 @@ def test_what_changed_since_it_was_looked_at_is_not_done(lea: Desk, fin: Desk, a
     assert "−40 credits" not in text(fin.get(page(asked)))
     decide(fin, asked)
     assert BulkAdjustment.objects.get().status == "running"
+
+
+def test_when_it_is_approved_a_worker_is_told_at_once(lea: Desk, fin: Desk, alice: Account, settings: Any) -> None:
+    confirm(lea, checked(lea, (alice.external_id, "6000")))
+    queue = redis.Redis.from_url(settings.REDIS_URL)
+    queue.delete(work.QUEUE)
+
+    decide(fin, ApprovalRequest.objects.get())
+
+    waiting = queue.lrange(work.QUEUE, 0, -1)
+    queue.delete(work.QUEUE)
+    assert [json.loads(each)["headers"]["task"] for each in waiting] == ["florin.apply_bulk_adjustments"]
 
 
 def test_of_one_that_was_discarded_the_request_says_so(lea: Desk, fin: Desk, alice: Account) -> None:
