@@ -86,3 +86,7 @@ class TestTheApi:
 
         assert api.get(f"/api/v1/events/{event.pk}").json()["payload"] == event.payload
         assert api.get("/api/v1/events/999999999999").json()["code"] == "event_not_found"
+
+
+def test_a_type_that_no_text_can_be_is_refused(api: Api) -> None:
+    assert api.get("/api/v1/events?type=evt.credits.consumed,%00").status_code == 400

@@ -65,10 +65,14 @@ class EventTypesOut(serializers.Serializer[Any]):
     results = EventTypeOut(many=True)
 
 
+class TextsFilter(filters.BaseInFilter, filters.CharFilter):
+    """Several texts, by comma; each is judged as a text is."""
+
+
 class EventFilter(filters.FilterSet):
     account = filters.CharFilter(method="of_owner", strip=False, label="The owner's external_id.")
     unit = filters.CharFilter(field_name="account__unit_id")
-    type = filters.BaseInFilter(label="One or several, by comma.")
+    type = TextsFilter(label="One or several, by comma.")
     recorded_from = filters.IsoDateTimeFilter(field_name="recorded_at", lookup_expr="gte")
     recorded_to = filters.IsoDateTimeFilter(field_name="recorded_at", lookup_expr="lt")
 
