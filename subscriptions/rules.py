@@ -90,7 +90,8 @@ class Step:
     """What a change makes of a subscription.
 
     ``credits`` are granted at once. ``month`` are the month's figures from now on, where they differ from what the
-    standing order says. ``first`` is what a standing order that begins anew brings in its first month; ``order_from``
+    standing order says. ``first`` is what a standing order that begins anew brings in its first month, ``covered`` what
+    earlier credits are meant for that month, rounded up to the unit's step; ``order_from``
     the number of the first period of one that begins anew without counting months from the step.
     """
 
@@ -101,6 +102,7 @@ class Step:
     credits: Decimal = ZERO
     month: Month | None = None
     first: Decimal | None = None
+    covered: Decimal = ZERO
     order_from: int | None = None
     figures: dict[str, str] = field(default_factory=dict)
 
@@ -357,7 +359,7 @@ def begun(step: Step, covered: Decimal) -> Step:
     first = _up(terms.monthly - covered, terms.step)
     figures = {**step.figures, "monthly": say(terms.monthly), "covered": say(covered), "first": say(first)}
     month = Month(*period(anchor, 0, ZoneInfo(step.state.zone)), terms.monthly, covered + first) if covered else None
-    return replace(step, first=first, month=month, figures=figures)
+    return replace(step, first=first, covered=_up(covered, terms.step), month=month, figures=figures)
 
 
 def ended(state: State, at: datetime) -> State:

@@ -380,6 +380,7 @@ class Migration(migrations.Migration):
                 ('description', models.CharField(blank=True, help_text='In words, for people.', max_length=200)),
                 ('amount', credits.models.fields.AmountField(help_text='What each period brings.')),
                 ('first_amount', credits.models.fields.AmountField(help_text='What the first period brings, where that is not the same.', null=True)),
+                ('covered', credits.models.fields.AmountField(default=0, help_text='How many earlier credits are meant for the first period: no cap cuts them.')),
                 ('first_period', models.IntegerField(help_text='The number of the first period, counted from the anchor.')),
                 ('priority', models.SmallIntegerField(default=40, help_text='Of its lots: lower is drawn first.')),
                 ('anchor', models.DateTimeField(help_text='When period 0 began.')),
@@ -684,6 +685,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='allotment',
+            constraint=models.CheckConstraint(condition=models.Q(('covered__gte', 0)), name='allotment_covered'),
+        ),
+        migrations.AddConstraint(
+            model_name='allotment',
             constraint=models.CheckConstraint(condition=models.Q(('months__gte', 1)), name='allotment_months'),
         ),
         migrations.AddConstraint(
@@ -700,7 +705,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='allotment',
-            trigger=pgtrigger.compiler.Trigger(name='terms', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."source" IS DISTINCT FROM (NEW."source") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."first_amount" IS DISTINCT FROM (NEW."first_amount") OR OLD."first_period" IS DISTINCT FROM (NEW."first_period") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."anchor" IS DISTINCT FROM (NEW."anchor") OR OLD."time_zone" IS DISTINCT FROM (NEW."time_zone") OR OLD."months" IS DISTINCT FROM (NEW."months") OR OLD."rollover_cap" IS DISTINCT FROM (NEW."rollover_cap") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='bed6453b1376cfc042a707cc4eab0fe0f9427533', operation='UPDATE', pgid='pgtrigger_terms_9d206', table='credits_allotment', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='terms', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."source" IS DISTINCT FROM (NEW."source") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."first_amount" IS DISTINCT FROM (NEW."first_amount") OR OLD."covered" IS DISTINCT FROM (NEW."covered") OR OLD."first_period" IS DISTINCT FROM (NEW."first_period") OR OLD."priority" IS DISTINCT FROM (NEW."priority") OR OLD."anchor" IS DISTINCT FROM (NEW."anchor") OR OLD."time_zone" IS DISTINCT FROM (NEW."time_zone") OR OLD."months" IS DISTINCT FROM (NEW."months") OR OLD."rollover_cap" IS DISTINCT FROM (NEW."rollover_cap") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='32461e41c96daf3376d099ebc73d5774c9776a5b', operation='UPDATE', pgid='pgtrigger_terms_9d206', table='credits_allotment', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='approvalrequest',

@@ -21,6 +21,9 @@ class Allotment(models.Model):
     description = models.CharField(max_length=200, blank=True, help_text="In words, for people.")
     amount = AmountField(help_text="What each period brings.")
     first_amount = AmountField(null=True, help_text="What the first period brings, where that is not the same.")
+    covered = AmountField(
+        default=0, help_text="How many earlier credits are meant for the first period: no cap cuts them."
+    )
     first_period = models.IntegerField(help_text="The number of the first period, counted from the anchor.")
     priority = models.SmallIntegerField(default=40, help_text="Of its lots: lower is drawn first.")
     anchor = models.DateTimeField(help_text="When period 0 began.")
@@ -41,6 +44,7 @@ class Allotment(models.Model):
             models.CheckConstraint(
                 name="allotment_first_amount", condition=Q(first_amount__isnull=True) | Q(first_amount__gte=0)
             ),
+            models.CheckConstraint(name="allotment_covered", condition=Q(covered__gte=0)),
             models.CheckConstraint(name="allotment_months", condition=Q(months__gte=1)),
             models.CheckConstraint(
                 name="allotment_rollover_cap", condition=Q(rollover_cap__isnull=True) | Q(rollover_cap__gte=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from credits.amounts import say
@@ -45,8 +46,8 @@ def issue(sheet: Sheet, order: StandingOrder) -> None:
     period, begins = order.next_period, starts_at(order, order.next_period)
     ends = starts_at(order, period + 1)
     rolls = order.rollover_cap is not None
-    if rolls:
-        _cut_down(sheet, order)
+    if order.rollover_cap is not None:
+        _cut_down(sheet, order.rollover_cap, order.covered if period == order.first_period else ZERO)
     amount = order.amount
     if period == order.first_period and order.first_amount is not None:
         amount = order.first_amount
@@ -65,17 +66,32 @@ def issue(sheet: Sheet, order: StandingOrder) -> None:
     order.changed = sheet.touched = True
 
 
-def _cut_down(sheet: Sheet, order: StandingOrder) -> None:
+def beyond_cap(sheet: Sheet, cap: Decimal, covered: Decimal) -> Decimal:
+    """Return how much of what was allotted lapses when a period begins: what is beyond the cap and free.
+
+    ``covered`` of it is meant for the period that begins, so that it is no rest of an earlier one.
+    """
+    rolling = _rolling(sheet)
+    excess = sum((lot.remaining for lot in rolling), ZERO) - cap - covered
+    return max(min(excess, sum((lot.free for lot in rolling), ZERO), sheet.available), ZERO)
+
+
+def _cut_down(sheet: Sheet, cap: Decimal, covered: Decimal) -> None:
     """Let what is left of allotted lots beyond the cap expire, the oldest first. What holds reserve stays."""
-    rolling = [lot for lot in sheet.lots if lot.expires_at is None and _is_allotted(lot)]
-    excess = sum((lot.remaining for lot in rolling), ZERO) - (order.rollover_cap or ZERO)
-    for lot in sorted(rolling, key=lambda lot: lot.id):
-        gone = min(lot.free, excess, max(sheet.available, ZERO))
+    excess = beyond_cap(sheet, cap, covered)
+    for lot in _rolling(sheet):
+        gone = min(lot.free, excess)
         if gone > 0:
             excess -= gone
             sheet.change_lot(lot, remaining=-gone)
-            memo = Memo(SYSTEM, description=f"Beyond the {say(order.rollover_cap or ZERO)} that roll over")
+            memo = Memo(SYSTEM, description=f"Beyond the {say(cap)} that roll over")
             move(sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone)], memo)
+
+
+def _rolling(sheet: Sheet) -> list[Lot]:
+    """Return the allotted lots that roll over, the oldest first."""
+    rolling = (lot for lot in sheet.lots if lot.expires_at is None and _is_allotted(lot))
+    return sorted(rolling, key=lambda lot: lot.id)
 
 
 def _is_allotted(lot: Lot) -> bool:

@@ -188,6 +188,7 @@ class StandingOrder:
     description: str
     amount: Decimal
     first_amount: Decimal | None
+    covered: Decimal
     first_period: int
     priority: int
     anchor: datetime

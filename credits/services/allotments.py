@@ -14,6 +14,7 @@ from credits import refusals
 from credits.models import Allotment
 from credits.plan import Sheet, settle
 from credits.plan.lots import check_amount, check_not_closed
+from credits.plan.state import ZERO
 from credits.plan.windows import boundary
 from credits.services import history
 from credits.services.locks import lock_account
@@ -26,7 +27,8 @@ class Order:
     """What each period brings. Periods are counted in ``months`` from the anchor, in its time zone.
 
     ``first_period`` is the number of the first that is issued, at its beginning or, if that has passed, at once.
-    ``rollover_cap`` lets what is left roll over, up to it; without one a period's credits end with the period.
+    ``rollover_cap`` lets what is left roll over, up to it; without one a period's credits end with the period. At the
+    first period ``covered`` stays beside it: so many earlier credits are meant for that very time.
     """
 
     source: str
@@ -35,6 +37,7 @@ class Order:
     time_zone: str
     description: str = ""
     first_amount: Decimal | None = None
+    covered: Decimal = ZERO
     first_period: int = 0
     months: int = 1
     priority: int = 40
@@ -57,6 +60,8 @@ def start_allotment(once: Once | None, /, *, account: UUID, order: Order, at: da
     check_amount(sheet, order.amount)
     if order.first_amount:
         check_amount(sheet, order.first_amount, "first_amount")
+    if order.covered:
+        check_amount(sheet, order.covered, "covered")
     starts = boundary(order.anchor, order.first_period, ZoneInfo(order.time_zone), months=order.months)
     row = Allotment.objects.create(
         account_id=account,
@@ -64,6 +69,7 @@ def start_allotment(once: Once | None, /, *, account: UUID, order: Order, at: da
         description=order.description,
         amount=order.amount,
         first_amount=order.first_amount,
+        covered=order.covered,
         first_period=order.first_period,
         priority=order.priority,
         anchor=order.anchor,

@@ -149,8 +149,8 @@ def reservation_of(row: Hold, owner: Owner) -> Reservation:
 def order_of(row: Allotment) -> StandingOrder:
     """Return a stored allotment as plans see it."""
     return StandingOrder(
-        row.pk, row.description, row.amount, row.first_amount, row.first_period, row.priority, row.anchor,
-        row.time_zone, row.months, row.rollover_cap, row.next_period, row.next_at, row.ends_at,
+        row.pk, row.description, row.amount, row.first_amount, row.covered, row.first_period, row.priority,
+        row.anchor, row.time_zone, row.months, row.rollover_cap, row.next_period, row.next_at, row.ends_at,
     )  # fmt: skip
 
 

@@ -9,8 +9,10 @@ from decimal import Decimal
 from credits.admin import quota_words, show
 from credits.admin.previews import Change
 from credits.amounts import say_money
+from credits.plan import Sheet
+from credits.plan.allotments import beyond_cap
 from credits.plan.state import QuotaKey
-from subscriptions.models import PlanVersion
+from subscriptions.models import PlanVersion, Status
 from subscriptions.providers import Cost
 from subscriptions.rules import Step
 
@@ -18,26 +20,42 @@ NOTHING = "Nothing"
 
 
 def tell(
-    step: Step, before: PlanVersion | None, after: PlanVersion | None, effective_at: datetime, cost: Cost | None
+    sheet: Sheet,
+    step: Step,
+    before: PlanVersion | None,
+    after: PlanVersion | None,
+    effective_at: datetime,
+    cost: Cost | None,
 ) -> list[Change]:
     """Return the plan, its credits, what is paid for it and its limits, before and after.
 
-    ``cost`` is what who collects the payments asks for; None where nobody does.
+    ``sheet`` is the account as it is; ``cost`` what who collects the payments asks for, None where nobody does.
     """
     begins = step.before is None
     told = [
         Change("Plan", str(before) if before and not begins else "The default plan", str(after or "None")),
         Change("Takes effect (UTC)", show.EMPTY, "Now" if begins else show.moment(effective_at)),
     ]
-    return [*told, *_credits(step, before, after), *_payment(before, after, cost), *_limits(before, after)]
+    return [*told, *_credits(sheet, step, before, after), *_payment(before, after, cost), *_limits(before, after)]
 
 
-def _credits(step: Step, before: PlanVersion | None, after: PlanVersion | None) -> Iterator[Change]:
+def _credits(sheet: Sheet, step: Step, before: PlanVersion | None, after: PlanVersion | None) -> Iterator[Change]:
     unit = _unit(before, after)
     now = step.credits_now
     yield Change("Credits at once", show.EMPTY, f"{show.amount(now, unit, signed=True)} {unit}" if now else NOTHING)
+    if lapse := _lapse(sheet, step):
+        beyond = f"Beyond the {show.amount(step.state.terms.rollover_cap or Decimal(0), unit)} that roll over"
+        yield Change(beyond, show.EMPTY, f"{show.amount(-lapse, unit)} {unit} lapse")
     was, becomes = (each.monthly_credits if each else Decimal(0) for each in (before, after))
     yield Change("Credits a month", show.amount(was, unit), show.amount(becomes, unit))
+
+
+def _lapse(sheet: Sheet, step: Step) -> Decimal:
+    """Return what lapses at once of earlier months' credits, as the first month of a plan that begins now cuts them."""
+    cap = step.state.terms.rollover_cap
+    if cap is None or step.first is None or step.state.status != Status.ACTIVE:
+        return Decimal(0)
+    return beyond_cap(sheet, cap, step.covered)
 
 
 def _unit(before: PlanVersion | None, after: PlanVersion | None) -> str:

@@ -18,7 +18,7 @@ from credits.admin.forms import TICKET, note
 from credits.admin.previews import Change
 from credits.admin.verbs import Verb
 from credits.models import Account, CappedAction
-from credits.plan import Owner
+from credits.plan import Owner, Sheet
 from credits.plan.state import ZERO
 from credits.refusals import Refusal
 from credits.services.caps import Weight
@@ -127,9 +127,10 @@ class ChangePlan(PlanVerb):
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         row, after = standing(state).subscription, newest_version(data["plan"])
         if row is None:
-            return tell(beginning(state, data["plan"]), default_version(self.unit), after, state.at, None)
+            return tell(state, beginning(state, data["plan"]), default_version(self.unit), after, state.at, None)
         told = self.preview_of(row, data)
-        return _told(told, self.cost(row, None if after.plan.is_default else after, at_once=_is_up(row, after)))
+        cost = self.cost(row, None if after.plan.is_default else after, at_once=_is_up(row, after))
+        return _told(state, told, cost)
 
     def preview_of(self, row: Subscription, data: dict[str, Any]) -> Preview:
         """Return what it makes of a subscription. Raises what the rules refuse."""
@@ -187,7 +188,7 @@ class CancelPlan(PlanVerb):
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         row, at_once = self.row, data["when"] == "now"
         told = preview_change(subscription=row.pk, verb="cancel", at_once=at_once)
-        return _told(told, self.cost(row, None, at_once=at_once))
+        return _told(state, told, self.cost(row, None, at_once=at_once))
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         at_end = data["when"] != "now"
@@ -226,8 +227,8 @@ def _is_up(row: Subscription, after: PlanVersion) -> bool:
     return after.plan.rank >= row.plan_version.plan.rank
 
 
-def _told(told: Preview, cost: providers.Cost | None) -> list[Change]:
-    return tell(told.step, told.before, told.after, told.effective_at, cost)
+def _told(sheet: Sheet, told: Preview, cost: providers.Cost | None) -> list[Change]:
+    return tell(sheet, told.step, told.before, told.after, told.effective_at, cost)
 
 
 desk.register(

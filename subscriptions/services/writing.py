@@ -114,7 +114,7 @@ def _arrange_orders(row: Subscription, step: Step, at: datetime) -> None:
         row.allotment, row.next_allotment = row.next_allotment, None
     elif step.first is not None:
         _stop(row.allotment, step, at)
-        row.allotment = _start(row, state, state.terms, 0, at, first=step.first)
+        row.allotment = _start(row, state, state.terms, 0, at, first=step.first, covered=step.covered)
     elif step.order_from is not None:
         _stop(row.allotment, step, at)
         row.allotment = _start(row, state, state.terms, step.order_from, at)
@@ -157,6 +157,7 @@ def _start(
     at: datetime,
     *,
     first: Decimal | None = None,
+    covered: Decimal = Decimal(0),
     waits: bool = False,
 ) -> Allotment | None:
     """Begin a standing order. One that ``waits`` issues nothing yet: credits of an earlier month come first."""
@@ -170,6 +171,7 @@ def _start(
         description=f"Plan {terms.plan}",
         amount=terms.monthly,
         first_amount=None if first == terms.monthly else first,
+        covered=covered,
         anchor=state.anchor,
         time_zone=state.zone,
         first_period=number,

@@ -12,6 +12,7 @@ from credits.models import Account, StaffAct
 from credits.services.locks import read_account
 from subscriptions.models import Subscription
 from tests.admin.conftest import Desk, text
+from tests.subscriptions.factories import cancel, subscribe
 
 WHY = {"note": "Asked for it", "ticket": ""}
 
@@ -58,6 +59,16 @@ def test_the_log_says_what_it_brought(lea: Desk, ada: Account) -> None:
     assert (act.before["Plan"], act.after["Plan"]) == ("The default plan", "PREMIUM v1")
     assert act.after["Credits at once"] == "+10,000 credits"
     assert read_account(ada.pk).balance == 10_000
+
+
+def test_a_preview_tells_what_lapses_of_earlier_months(lea: Desk, ada: Account) -> None:
+    cancel(subscribe(ada, "PREMIUM", "01-01"), "03-01", at_period_end=False)
+
+    page = told(lea.press(ada, "change-plan", plan="PREMIUM", **WHY))
+    lea.confirm(ada, "change-plan", plan="PREMIUM", **WHY)
+
+    assert "Beyond the 5,000 that roll over – −10,000 credits lapse" in page
+    assert read_account(ada.pk).balance == 15_000
 
 
 def test_an_end_tells_what_no_longer_comes(lea: Desk, ada: Account) -> None:
