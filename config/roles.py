@@ -69,11 +69,12 @@ ROLES: dict[str, frozenset[str]] = {
     ENGINEER: BOOKS | NEWS | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
     AUDITOR: BOOKS | NEWS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
 }
-# How much a role may do without a second person, until somebody edits the rows: at once and in a day, by unit.
-CAPS: dict[str, dict[str, tuple[int, int]]] = {
-    SUPPORT: {"credits": (500, 2_000), "USD": (50, 200)},
-    SUPPORT_LEAD: {"credits": (5_000, 20_000), "USD": (500, 2_000)},
-    FINANCE: {"credits": (50_000, 200_000), "USD": (5_000, 20_000)},
+# How much a role may do without a second person, until somebody edits the rows: at once and in a day, and how much it
+# may approve for somebody else (None is any amount), by unit.
+CAPS: dict[str, dict[str, tuple[int, int, int | None]]] = {
+    SUPPORT: {"credits": (500, 2_000, None), "USD": (50, 200, None)},
+    SUPPORT_LEAD: {"credits": (5_000, 20_000, 50_000), "USD": (500, 2_000, 5_000)},
+    FINANCE: {"credits": (50_000, 200_000, None), "USD": (5_000, 20_000, None)},
 }
 # A plan counts with the credits that it brings at once where nobody collects its price.
 CAPPED = ("adjust", "grant", "refund", "transfer", "bulk", "change-plan")

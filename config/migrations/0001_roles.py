@@ -30,9 +30,11 @@ def add_roles(apps: StateApps, schema_editor: Any) -> None:
     caps = apps.get_model("credits", "StaffCap").objects.using(alias)
     for role, by_unit in CAPS.items():
         for unit in sorted(units & by_unit.keys()):
-            at_once, a_day = by_unit[unit]
+            at_once, a_day, approves = by_unit[unit]
             for action in (*CAPPED, *(CAPPED_IN_MONEY if unit == "USD" else ())):
-                caps.create(role=role, action=action, unit_id=unit, per_action=at_once, per_day=a_day)
+                caps.create(
+                    role=role, action=action, unit_id=unit, per_action=at_once, per_day=a_day, per_approval=approves
+                )
 
 
 class Migration(migrations.Migration):

@@ -36,6 +36,7 @@ from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustm
 from credits.plan import Actor
 from credits.refusals import InvalidField, Refusal
 from credits.services import approvals
+from credits.services.caps import AboveCap, Weight, check_approval
 from credits.services.once import Replay
 
 COLOURS = {"waiting": "warning", "approved": "success", "refused": "danger", "lapsed": "default"}
@@ -128,7 +129,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         doing = Doing(self, request, given)
         try:
             done = approvals.approve(request=pk, decider=actor_of(request), decision=decision, act=doing.do)
-        except (approvals.NotYours, Replay) as refused:
+        except (approvals.NotYours, AboveCap, Replay) as refused:
             messages.error(request, str(refused) or "It was done before.")
         except Refusal as refusal:
             messages.error(request, f"It cannot be done now: {refusal.detail}")
@@ -166,6 +167,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         waits = row.status == ApprovalStatus.WAITING and row.lapses_at > timezone.now()
         changes, fault, seen = _foreseen(self, request, row) if waits else ([], "", "")
         own = row.asked_by_id == str(request.user.pk)
+        above = _above(request, row) if waits and not own and request.user.has_perm(MAY) else ""
         may = waits and not own and request.user.has_perm(MAY) and _may_do(self, request, row)
         context = {
             **self.admin_site.each_context(request),
@@ -182,6 +184,8 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "waits": waits,
             "own": own,
             "may": may,
+            "above": above,
+            "others": _others(row) if waits else (),
             "form": DecisionForm(),
             "confirmation": _wanted(request, row).showing(seen).signed(),
         }
@@ -199,6 +203,7 @@ class Doing:
     def do(self, row: ApprovalRequest) -> Any:
         """Do it, with the request locked; or return None where it is not what was shown."""
         self.done = None
+        check_approval(user=self.request.user, weight=_weight(row))
         if not get_user_model().objects.filter(pk=row.asked_by_id, is_active=True).exists():
             raise InvalidField("asked", "Whoever asked for it is no longer staff.")
         if row.bulk is not None:
@@ -243,6 +248,30 @@ def _asked(row: ApprovalRequest) -> str:
         return str(row.bulk)
     taken = str(row.asked.get("amount", "")).strip().startswith("-")
     return _figure(row, -row.amount if taken else row.amount, signed=row.action == CappedAction.ADJUST)
+
+
+def _weight(row: ApprovalRequest) -> Weight:
+    return Weight(row.action, row.unit, row.amount)
+
+
+def _above(request: HttpRequest, row: ApprovalRequest) -> str:
+    """Return why it is too much for whoever looks to approve; nothing where it is not."""
+    try:
+        check_approval(user=request.user, weight=_weight(row))
+    except AboveCap as above:
+        return str(above)
+    return ""
+
+
+def _others(row: ApprovalRequest) -> list[tuple[SafeString, str]]:
+    """Return what else waits for the same account: perhaps the same thing, asked for twice."""
+    if row.account_id is None:
+        return []
+    others = _waiting().filter(account=row.account_id).exclude(pk=row.pk).order_by("pk")[:5]
+    return [
+        (show.link(ApprovalRequest, other.pk, f"{other.get_action_display()}: {_asked(other)}"), other.asked_by_name)
+        for other in others
+    ]
 
 
 def _asker(row: ApprovalRequest) -> Actor:

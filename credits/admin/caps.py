@@ -29,7 +29,7 @@ class CapForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = StaffCap
-        fields = ("role", "action", "unit", "per_action", "per_day")
+        fields = ("role", "action", "unit", "per_action", "per_day", "per_approval")
 
     def clean(self) -> dict[str, Any]:
         """Ask for a currency where it is money that is capped."""
@@ -49,7 +49,7 @@ class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
     """Above its cap, an action waits for a second person. A role without caps for an action has none."""
 
     form = CapForm
-    list_display = ("role", "action", "unit", "at_once", "a_day")
+    list_display = ("role", "action", "unit", "at_once", "a_day", "approves")
     list_filter = ("role", "action")
     ordering = ("role", "unit", "action")
 
@@ -64,6 +64,10 @@ class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
     def a_day(self, row: StaffCap) -> str:
         return show.amount(row.per_day, row.unit_id)
 
+    @admin.display(description="Approves at once")
+    def approves(self, row: StaffCap) -> str:
+        return "Any amount" if row.per_approval is None else show.amount(row.per_approval, row.unit_id)
+
     def save_model(self, request: HttpRequest, obj: StaffCap, form: Any, change: bool) -> None:  # noqa: FBT001
         """Write down what the cap was, with what it is."""
         before = StaffCap.objects.filter(pk=obj.pk).first() if change else None
@@ -73,4 +77,7 @@ class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
 
 
 def _figures(row: StaffCap | None) -> dict[str, str]:
-    return {"At once": str(row.per_action), "In a day": str(row.per_day)} if row else {}
+    if row is None:
+        return {}
+    approves = "Any amount" if row.per_approval is None else str(row.per_approval)
+    return {"At once": str(row.per_action), "In a day": str(row.per_day), "Approves at once": approves}

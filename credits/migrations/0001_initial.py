@@ -281,6 +281,7 @@ class Migration(migrations.Migration):
                 ('action', models.CharField(choices=[('adjust', 'Adjust'), ('grant', 'Grant'), ('refund', 'Refund'), ('refund-payment', 'Refund a payment'), ('transfer', 'Transfer'), ('bulk', 'Bulk adjustment'), ('change-plan', 'Change the plan')], max_length=20)),
                 ('per_action', credits.models.fields.AmountField(help_text='At once.')),
                 ('per_day', credits.models.fields.AmountField(help_text='By one person in a day of UTC, all together.')),
+                ('per_approval', credits.models.fields.AmountField(blank=True, help_text='The most that they may approve for somebody else, at once. Empty: any amount.', null=True)),
             ],
             options={
                 'verbose_name': 'cap',
@@ -966,6 +967,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='staffcap',
             constraint=models.CheckConstraint(condition=models.Q(('per_action__gte', 0), ('per_day__gte', 0)), name='staffcap_positive'),
+        ),
+        migrations.AddConstraint(
+            model_name='staffcap',
+            constraint=models.CheckConstraint(condition=models.Q(('per_approval__isnull', True), ('per_approval__gte', 0), _connector='OR'), name='staffcap_approval'),
         ),
         migrations.AddConstraint(
             model_name='price',

@@ -68,6 +68,9 @@ class StaffCap(models.Model):
     )
     per_action = AmountField(help_text="At once.")
     per_day = AmountField(help_text="By one person in a day of UTC, all together.")
+    per_approval = AmountField(
+        null=True, blank=True, help_text="The most that they may approve for somebody else, at once. Empty: any amount."
+    )
 
     class Meta:
         ordering = ["role", "action", "unit"]
@@ -75,6 +78,9 @@ class StaffCap(models.Model):
         constraints = [
             models.UniqueConstraint(name="staffcap_once", fields=["role", "action", "unit"]),
             models.CheckConstraint(name="staffcap_positive", condition=Q(per_action__gte=0, per_day__gte=0)),
+            models.CheckConstraint(
+                name="staffcap_approval", condition=Q(per_approval__isnull=True) | Q(per_approval__gte=0)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -63,6 +63,20 @@ def check_cap(*, user: Any, weight: Weight) -> None:
         )
 
 
+def check_approval(*, user: Any, weight: Weight) -> None:
+    """Raise AboveCap where somebody may not approve that much for another.
+
+    What they may do alone does not bind it: two people see it. A row that says so does, the highest of their roles'.
+    """
+    if user.is_superuser:
+        return
+    of_roles = StaffCap.objects.filter(role__in=user.groups.values("name"), action=weight.action, unit=weight.unit)
+    bounds = list(of_roles.values_list("per_approval", flat=True))
+    known = [bound for bound in bounds if bound is not None]
+    if len(known) == len(bounds) and weight.amount > (most := max(known, default=weight.amount)):
+        raise AboveCap(f"You may approve up to {say(most)} {weight.unit} at once; somebody else has to decide.")
+
+
 def rename_role(*, before: str, after: str) -> None:
     """Let the caps of a role go with its new name."""
     StaffCap.objects.filter(role=before).update(role=after)

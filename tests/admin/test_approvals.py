@@ -131,7 +131,57 @@ class TestTheCap:
         assert (told.actor_name, told.before["At once"], told.after["At once"]) == ("dave", "500.000000", "700")
 
 
+class TestTheBoundOfWhoApproves:
+    """A lead may approve 50,000 at once, Finance any amount."""
+
+    def test_lets_pass_what_is_within_it(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice, "50000")
+
+        assert decide(lea, row).status_code == 302
+        assert balance(alice) == 50_100
+
+    def test_leaves_what_is_above_it_to_somebody_else(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice, "50001")
+
+        shown = text(lea.get(page(row)))
+        answer = decide(lea, row)
+        row.refresh_from_db()
+
+        assert "You may approve up to 50000 credits at once" in shown
+        assert "Approve and do it" not in shown
+        assert (answer.status_code, row.status, balance(alice)) == (302, "waiting", 100)
+        assert decide(staff("fin", "Finance"), row).status_code == 302
+        assert balance(alice) == 50_101
+
+    def test_does_not_keep_from_refusing(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice, "50001")
+
+        decide(lea, row, "refuse")
+        row.refresh_from_db()
+
+        assert (row.status, row.decided_by_name) == ("refused", "lea")
+
+    def test_of_two_roles_is_the_higher(self, lea: Desk) -> None:
+        weight = caps.Weight("adjust", "credits", Decimal(50_001))
+        with pytest.raises(caps.AboveCap):
+            caps.check_approval(user=lea.user, weight=weight)
+
+        lea.user.groups.add(Group.objects.get(name="Finance"))
+
+        caps.check_approval(user=lea.user, weight=weight)
+
+
 class TestApproval:
+    def test_names_what_else_waits_for_the_account(self, sam: Desk, lea: Desk, alice: Account, bob: Account) -> None:
+        row, again = ask(sam, alice, "600"), ask(sam, alice, "600")
+        ask(sam, bob, "700")
+
+        shown = text(lea.get(page(row)))
+
+        assert f"approvalrequest/{again.pk}/change/" in shown
+        assert "Also waiting" in shown
+        assert "+700 credits" not in shown
+
     def test_does_it_once_for_whoever_asked(self, sam: Desk, lea: Desk, alice: Account) -> None:
         row = ask(sam, alice)
         shown = lea.get(page(row))
