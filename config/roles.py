@@ -8,10 +8,11 @@ from __future__ import annotations
 BOOKS = frozenset({
     "credits.view_account", "credits.view_transaction", "credits.view_grant", "credits.view_hold",
     "credits.view_feature", "credits.view_price", "credits.view_unit", "credits.view_unpricedusage",
+    "credits.view_event",
     "subscriptions.view_plan", "subscriptions.view_planversion", "subscriptions.view_subscription",
     "billing.view_payment", "billing.view_invoice", "billing.view_pack", "billing.view_difference",
     "billing.view_autotopup", "billing.view_notice", "billing.view_noticeaddress", "billing.view_planprice",
-    "billing.view_straysubscription",
+    "billing.view_straysubscription", "billing.view_refundorder", "billing.view_refund", "billing.view_dispute",
 })  # fmt: skip
 MACHINERY = frozenset({
     "billing.view_providerevent", "billing.view_deadletter", "credits.view_taskrun",
@@ -35,7 +36,9 @@ TICKETS = frozenset({
     "subscriptions.manage_subscription", "billing.resync_customer", "billing.switch_autotopup",
 })  # fmt: skip
 # What changes what an account may do from now on.
-TERMS = frozenset({"credits.freeze_account", "credits.change_account", "credits.change_quota"})
+TERMS = frozenset({
+    "credits.freeze_account", "credits.close_account", "credits.change_account", "credits.change_quota",
+})  # fmt: skip
 # Many accounts at once.
 BULK = frozenset({"credits.bulk_adjust", "credits.view_bulkadjustment"})
 # What decides what everybody pays.
@@ -64,7 +67,8 @@ ROLES: dict[str, frozenset[str]] = {
     | PRICES
     | BULK
     | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference", "billing.refund_payment"}
-    | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "billing.view_providerevent"}
+    | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "credits.close_account"}
+    | {"billing.view_providerevent"}
     | {"billing.view_deadletter"},
     ENGINEER: BOOKS | NEWS | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
     AUDITOR: BOOKS | NEWS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
@@ -76,7 +80,7 @@ CAPS: dict[str, dict[str, tuple[int, int, int | None]]] = {
     SUPPORT_LEAD: {"credits": (5_000, 20_000, 50_000), "USD": (500, 2_000, 5_000)},
     FINANCE: {"credits": (50_000, 200_000, None), "USD": (5_000, 20_000, None)},
 }
-# A plan counts with the credits that it brings at once where nobody collects its price.
-CAPPED = ("adjust", "grant", "refund", "transfer", "bulk", "change-plan")
+# A plan counts with the credits that it brings at once where nobody collects its price, an end with what is given up.
+CAPPED = ("adjust", "grant", "refund", "transfer", "bulk", "change-plan", "close")
 # What gives money back is capped in the currency that was paid in.
 CAPPED_IN_MONEY = ("refund-payment",)

@@ -129,6 +129,9 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page("Payments", "payments", "billing.payment"),
                     _page("Invoices", "receipt_long", "billing.invoice"),
+                    _page("Refund orders", "outgoing_mail", "billing.refundorder"),
+                    _page("Refunds", "undo", "billing.refund"),
+                    _page("Disputes", "gavel", "billing.dispute"),
                     _page("Webhook inbox", "webhook", "billing.providerevent"),
                     _page("Dead letters", "unsubscribe", "billing.deadletter", badge="billing.admin.letters.waiting"),
                     _page("Stray subscriptions", "call_split", "billing.straysubscription"),
@@ -142,6 +145,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "News",
                 "separator": True,
                 "items": [
+                    _page("Events", "campaign", "credits.event"),
                     _page("Webhook endpoints", "send", "billing.webhookendpoint"),
                     _page("Webhook deliveries", "outbox", "billing.webhookdelivery"),
                     _page("E-mails", "mail", "billing.notice"),

@@ -23,8 +23,9 @@ ACTIONS = (
     ("adjust", "Adjust"), ("grant", "Grant"), ("refund", "Refund"), ("refund-payment", "Refund a payment"),
     ("transfer", "Transfer"), ("bulk", "Bulk"), ("replay", "Replay"), ("repair", "Repair"),
     ("switch", "Switch auto top-up"),
-    ("freeze", "Freeze"), ("unfreeze", "Unfreeze"), ("ask-approval", "Ask for approval"), ("approve", "Approve"),
-    ("refuse", "Refuse"), ("sign-in", "Sign in"), ("sign-in-failed", "Failed sign-in"), ("sign-out", "Sign out"),
+    ("freeze", "Freeze"), ("unfreeze", "Unfreeze"), ("close", "Close the account"),
+    ("ask-approval", "Ask for approval"), ("approve", "Approve"), ("refuse", "Refuse"),
+    ("sign-in", "Sign in"), ("sign-in-failed", "Failed sign-in"), ("sign-out", "Sign out"),
     ("change-plan", "Change the plan"), ("cancel-plan", "Cancel the plan"), ("edit", "Edit the account"),
     ("rights", "Change rights"), ("add", "Add"), ("change", "Change"), ("delete", "Delete"),
 )  # fmt: skip

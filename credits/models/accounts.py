@@ -113,6 +113,7 @@ class Account(models.Model):
             ("grant_credits", "Can grant promotional credits"),
             ("refund_transaction", "Can refund a movement"),
             ("freeze_account", "Can freeze and unfreeze an account"),
+            ("close_account", "Can close an account for ever"),
             ("transfer_credits", "Can transfer credits between accounts"),
             ("manage_hold", "Can extend and release holds"),
             ("send_statement", "Can send a statement to its owner"),

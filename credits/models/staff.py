@@ -23,6 +23,7 @@ class CappedAction(models.TextChoices):
     TRANSFER = "transfer", "Transfer"
     BULK = "bulk", "Bulk adjustment"
     CHANGE_PLAN = "change-plan", "Change the plan"
+    CLOSE = "close", "Close the account"
 
 
 class StaffAct(models.Model):

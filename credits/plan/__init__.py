@@ -4,6 +4,7 @@ Single requests and batches make the same plans with the same functions, so they
 """
 
 from credits.plan.clawback import lot_of, take_back
+from credits.plan.close import close
 from credits.plan.credit import GOODWILL, ON_TERMS, LotTerms, add, adjust, transfer
 from credits.plan.pricing import PriceBook, Tariff, Usage
 from credits.plan.settle import expire_lots, settle
@@ -32,6 +33,7 @@ __all__ = [
     "adjust",
     "capture",
     "charge_more",
+    "close",
     "expire_lots",
     "extend",
     "hold",

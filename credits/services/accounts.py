@@ -15,11 +15,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from credits import plan, refusals, units
-from credits.amounts import say
 from credits.models import Account, AccountStatus
-from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan import LotTerms, Memo, Owner, Sheet, news
-from credits.plan.lots import check_amount, check_step, move, take
+from credits.plan.lots import check_amount, check_step
 from credits.plan.state import ZERO
 from credits.services import clock, events, plugin_status
 from credits.services.allotments import end_all_allotments
@@ -127,16 +125,7 @@ def close_account(
     """
     sheet = lock_account(account, once=once, at=at)
     _refuse_closed(sheet)
-    if sheet.held or sheet.debt or sheet.balance < 0 or (sheet.balance and not forfeit):
-        raise refusals.AccountNotEmpty(
-            f"The account has a balance of {say(sheet.balance)}, {say(sheet.held)} held, a debt of {say(sheet.debt)}.",
-            balance=sheet.balance,
-            held=sheet.held,
-            debt=sheet.debt,
-        )
-    if sheet.balance:
-        draws, _ = take(sheet, sheet.balance)
-        move(sheet, TransactionKind.ADJUSTMENT, -sheet.balance, Counterparty.ADJUSTMENTS, draws, memo)
+    plan.close(sheet, memo, forfeit=forfeit)
     post([sheet], sheet, None)
     end_all_allotments(account)
     return _answered(once, _set_status(sheet, AccountStatus.CLOSED, memo.reason))

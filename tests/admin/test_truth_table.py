@@ -28,7 +28,7 @@ STAFF = EVERYBODY | {"no role"}
 OF_ACCOUNT = {
     "adjust": {S, L, F}, "refund": {S, L, F}, "grant": {S, L}, "transfer": {S, L}, "release-hold": {S, L},
     "extend-hold": {S, L}, "override-quota": {S, L}, "end-override": {S, L}, "reset-quota": {S, L}, "set-quota": {L},
-    "edit": {L}, "freeze": {L, F}, "unfreeze": {L, F}, "change-plan": {S, L}, "cancel-plan": {S, L},
+    "edit": {L}, "freeze": {L, F}, "unfreeze": {L, F}, "close": {L, F}, "change-plan": {S, L}, "cancel-plan": {S, L},
     "resume-plan": {S, L}, "send-statement": {S, L, F}, "resync": {S, L, F}, "statement": EVERYBODY,
 }  # fmt: skip
 OF_ENDPOINT = ("edit", "test", "rotate", "switch", "replay-failed", "delete-for-good")
