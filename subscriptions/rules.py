@@ -90,9 +90,9 @@ class Step:
     """What a change makes of a subscription.
 
     ``credits`` are granted at once. ``month`` are the month's figures from now on, where they differ from what the
-    standing order says. ``first`` is what a standing order that begins anew brings in its first month, ``covered`` what
-    earlier credits are meant for that month, rounded up to the unit's step; ``order_from``
-    the number of the first period of one that begins anew without counting months from the step.
+    standing order says. ``first`` is what a standing order that begins anew brings in its first month, ``covered`` how
+    many earlier credits are meant for it; ``order_from`` the number of the first period of one that begins anew without
+    counting months from the step.
     """
 
     verb: str
@@ -128,10 +128,9 @@ def subscribe(
         check_trial(terms, had_trial=had_trial)
     begins = months_begin(terms, at, trial=trial)
     covered = unused(*earlier, begins) if earlier else ZERO
+    state = State(Status.ACTIVE, terms, at, zone, at, boundary(at, terms.months, ZoneInfo(zone)))
     if trial:
         state = State(Status.TRIALING, terms, begins, zone, at, begins, trial_ends_at=begins)
-    else:
-        state = State(Status.ACTIVE, terms, at, zone, at, boundary(at, terms.months, ZoneInfo(zone)))
     return begun(Step(Verb.SUBSCRIBE, at, None, state), covered)
 
 
