@@ -22,9 +22,11 @@ from django.urls import reverse
 
 from credits.admin import show
 from credits.admin.confirmation import Confirmation
+from credits.admin.forms import AmountField
 from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change
 from credits.models import ApprovalRequest
+from credits.models.fields import DECIMAL_PLACES
 from credits.plan import Actor
 from credits.refusals import Refusal
 from credits.services.approvals import Wish, ask_approval
@@ -96,12 +98,12 @@ class Act:
         if not (self.allowed(self.request) and self.admin.has_view_permission(self.request, self.subject)):
             raise PermissionDenied
         if self.request.method == "GET" and self.asks:
-            return self.ask(self.form())
+            return self.ask(self.filled())
         if self.request.method not in {"GET", "POST"}:
             return HttpResponseNotAllowed(["GET", "POST"])
         if "back" in self.request.POST and not self.asks:
             return HttpResponseRedirect(self.home)
-        form = self.form(self.request.POST)
+        form = self.filled(self.request.POST)
         if "back" in self.request.POST or not form.is_valid():
             return self.ask(form)
         try:
@@ -234,6 +236,19 @@ class Act:
             return show.quantity(value)
         choices = dict(getattr(field.field, "choices", ()))
         return str(choices.get(value, value) or show.EMPTY)
+
+    def filled(self, data: Any = None) -> forms.Form:
+        """Return the form, filled with what was posted; its amounts are as fine as their unit."""
+        form = self.form(data)
+        for field in form.fields.values():
+            if isinstance(field, AmountField):
+                field.places = self.places
+        return form
+
+    @property
+    def places(self) -> int:
+        """How many decimal places its amounts have."""
+        return DECIMAL_PLACES
 
     def form(self, data: Any = None) -> forms.Form:
         """Return the form, filled with what was posted."""

@@ -296,7 +296,7 @@ def _act(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Act, di
     make: Callable[..., Act] = button.act
     act = make(page.admin_site.get_model_admin(button.model), request, button.row_of(row))
     act.asker, act.approver = _asker(row), actor_of(request)
-    form = act.form(row.asked)
+    form = act.filled(row.asked)
     if not form.is_valid():
         faults = "; ".join(str(fault) for each in form.errors.values() for fault in each)
         raise InvalidField("asked", faults)

@@ -6,7 +6,7 @@ import zoneinfo
 from typing import Any
 
 from django import forms
-from django.core.validators import DecimalValidator, MinValueValidator
+from django.core.validators import MinValueValidator
 from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -43,9 +43,10 @@ class MomentInput(forms.DateTimeInput):
 
 
 class AmountField(forms.DecimalField):
-    """An exact amount. How fine it may be is the unit's to say, and the plan says it."""
+    """An exact amount. ``places`` are its unit's, where that is known: 1.000 credits are not taken for one."""
 
     widget = AmountInput
+    places = DECIMAL_PLACES
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES, **kwargs)
@@ -55,7 +56,7 @@ class AmountField(forms.DecimalField):
         if not isinstance(value, str) or not value.strip():
             return super().to_python(value)
         try:
-            return read_written(value, DECIMAL_PLACES)
+            return read_written(value, self.places)
         except ValueError as error:
             raise forms.ValidationError(str(error), code="invalid") from error
 
@@ -143,11 +144,6 @@ class EditForm(forms.Form):
     ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
     LIMITS = ("overdraft_limit", "low_balance_threshold")
-
-    def __init__(self, *args: Any, places: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in self.LIMITS:
-            self.fields[name].validators.append(DecimalValidator(MAX_DIGITS, places))
 
     def clean(self) -> dict[str, Any]:
         """Ask why a limit changes, and for which ticket."""

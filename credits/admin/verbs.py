@@ -69,6 +69,11 @@ class Verb(Act):
         return self.account.pk
 
     @property
+    def places(self) -> int:
+        """Those of the account's unit."""
+        return units.decimal_places(self.unit)
+
+    @property
     def heading(self) -> str:
         """What the page is called."""
         return f"{self.title}: {self.account.external_id}"
@@ -288,7 +293,7 @@ class Edit(Verb):
 
     def form(self, data: Any = None) -> forms.Form:
         initial = {name: _plain(getattr(self.account, name)) for name in EDITED}
-        return EditForm(data, initial=initial, places=units.decimal_places(self.unit))
+        return EditForm(data, initial=initial)
 
     def go_on(self, form: forms.Form) -> HttpResponse:
         data = form.cleaned_data

@@ -219,7 +219,9 @@ class TestARefusal:
         [
             ("adjust", {**ADJUST, "amount": "-101"}, "101 needed, 100 available"),
             ("adjust", {**ADJUST, "amount": "0"}, "must be greater than zero"),
-            ("adjust", {**ADJUST, "amount": "0.5"}, "finer than credits allows"),
+            ("adjust", {**ADJUST, "amount": "0.5"}, "“0.5” is too fine: there are no decimal places here"),
+            ("adjust", {**ADJUST, "amount": "1.000"}, "a dot separates no thousands"),
+            ("adjust", {**ADJUST, "amount": "1,500"}, "without thousands separators"),
             ("adjust", {**ADJUST, "amount": "NaN"}, "is no amount"),
             ("adjust", {**ADJUST, "amount": "1e3"}, "is no amount"),
             ("adjust", {**ADJUST, "amount": "1_000"}, "is no amount"),
