@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from credits.admin import desk, runs, show
 from credits.admin.desk import Board, Tile
-from credits.admin.transactions import FAMILIES
 from credits.admin.unpriced import waiting
 from credits.amounts import say_money
-from credits.models import GrantCategory, Overview, TaskRun
+from credits.models import FAMILIES, GrantCategory, Overview, TaskRun
 from credits.plan.state import ZERO
 from credits.services.overview import DAYS, overview
 
@@ -72,18 +72,22 @@ def outstanding(request: HttpRequest) -> Iterator[Tile]:
 
 
 def moved(request: HttpRequest) -> Iterator[Tile]:
-    """Tell what moved today and in thirty days."""
-    figures, today = overview().figures["moved"], timezone.now().date()
-    for unit in sorted({row[1] for row in figures}):
-        rows = [row for row in figures if row[1] == unit]
-        for index, (family, (name, _)) in enumerate(FAMILIES.items(), 2):
-            month = sum((Decimal(row[index]) for row in rows), ZERO)
-            now = sum((Decimal(row[index]) for row in rows if row[0] == str(today)), ZERO)
-            link = _list(
-                "credits.transaction", family=family, account__unit__code__exact=unit, recorded_at_from=str(today)
-            )
-            note = f"{show.amount(month, unit)} in {DAYS} days"
-            yield Tile(f"{name} today, {unit}", show.amount(now, unit), link, note)
+    """Tell what moved today and in thirty days, by the accounts' own days."""
+    row = overview()
+    figures, today = row.figures["moved"], row.taken_at.date()
+    for unit in sorted({each[1] for each in figures}):
+        days = [each for each in figures if each[1] == unit]
+        for index, family in enumerate(FAMILIES.values(), 2):
+            month = sum((Decimal(each[index]) for each in days), ZERO)
+            now = sum((Decimal(each[index]) for each in days if each[0] == str(today)), ZERO)
+            of = {"family": family.name, "account__unit__code__exact": unit, "day_to": str(today)}
+            since = str(today - timedelta(days=DAYS - 1))
+            note = format_html(
+                '<a class="f-link" href="{}">{} in {} days</a>',
+                _list("credits.transaction", **of, day_from=since), show.amount(month, unit), DAYS,
+            )  # fmt: skip
+            link = _list("credits.transaction", **of, day_from=str(today))
+            yield Tile(f"{family.label} today, {unit}", show.amount(now, unit), link, note)
 
 
 def unpriced(request: HttpRequest) -> Iterator[Tile]:
@@ -126,11 +130,12 @@ def _jobs(request: HttpRequest) -> Iterator[dict[str, Any]]:
 
 
 def _charts(row: Overview) -> Iterator[dict[str, Any]]:
-    figures = row.figures["moved"]
+    """Draw what was sold and granted beside what was spent, by the same figures as the tiles."""
+    figures, place = row.figures["moved"], {name: index for index, name in enumerate(FAMILIES, 2)}
     for unit in sorted({each[1] for each in figures}):
         days = [each for each in figures if each[1] == unit]
-        came = [Decimal(each[2]) + Decimal(each[4]) for each in days]
-        spent = [Decimal(each[3]) for each in days]
+        came = [Decimal(each[place["sold"]]) + Decimal(each[place["granted"]]) for each in days]
+        spent = [Decimal(each[place["spent"]]) for each in days]
         most = max([*came, *spent, ZERO])
         if not most:
             continue
