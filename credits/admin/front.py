@@ -55,20 +55,24 @@ def _list(model: str, **query: str) -> str:
 
 
 def outstanding(request: HttpRequest) -> Iterator[Tile]:
-    """Tell the liability: credits that are still to be delivered, and what was paid for them."""
+    """Tell the liability: credits that are still to be delivered, and what was paid for those that were bought."""
     figures = overview().figures
     for unit, category, amount, count in figures["outstanding"]:
-        link = _list("credits.grant", is_open__exact="1", category__exact=category)
+        link = _list("credits.grant", is_open__exact="1", category__exact=category, account__unit__code__exact=unit)
         text = show.amount(Decimal(amount), unit)
         yield Tile(f"{GrantCategory(category).label} {unit}", text, link, f"in {count:,} open lots")
-    for currency, minor in figures["paid_for"]:
-        link = _list("credits.grant", is_open__exact="1", category__exact="paid")
-        yield Tile("Paid for them", say_money(minor, currency), link, "for what is not spent yet")
-    for unit, amount, count in figures["owed"]:
+    for currency, minor, count in figures["paid_for"]:
+        link = _list("credits.grant", is_open__exact="1", paid_in=currency)
+        note = f"what {count:,} open lots were paid for, as far as they are unspent"
+        yield Tile("Packs unspent", say_money(minor, currency), link, note)
+
+
+def owed(request: HttpRequest) -> Iterator[Tile]:
+    """Tell who owes: what was to be taken back after it had been spent."""
+    for unit, amount, count in overview().figures["owed"]:
         text = show.amount(Decimal(amount), unit)
-        yield Tile(
-            f"Debt in {unit}", text, _list("credits.account", condition="debt"), f"of {count:,} accounts", alarm=True
-        )
+        link = _list("credits.account", condition="debt", unit__code__exact=unit)
+        yield Tile(f"Debt in {unit}", text, link, f"of {count:,} accounts", alarm=True)
 
 
 def moved(request: HttpRequest) -> Iterator[Tile]:
@@ -151,6 +155,7 @@ def _charts(row: Overview) -> Iterator[dict[str, Any]]:
 
 desk.register(
     Board("Outstanding credits", "credits.view_grant", outstanding, place=10),
+    Board("Outstanding credits", "credits.view_account", owed, place=12),
     Board("Moved", "credits.view_transaction", moved, place=20),
     Board("Work waiting", "credits.view_unpricedusage", unpriced, place=7),
     Board("Clock and books", "credits.view_taskrun", clock, place=60),

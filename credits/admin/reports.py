@@ -141,7 +141,7 @@ def said(value: Any, holds: Holds, unit: str, currency: str) -> SafeString | str
         case Holds.AMOUNT:
             return show.amount(value, unit)
         case Holds.MONEY:
-            return show.money(int(value), currency) if currency else show.EMPTY
+            return show.money(int(value), currency) if currency or value else show.EMPTY
         case Holds.COUNT:
             return show.quantity(Decimal(value or 0))
     return str(value) or show.EMPTY

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from credits.models import FAMILIES, Overview
+from credits.services import clock
 from credits.services.runs import Done
 from credits.services.totals import roll_up_statistics
 
@@ -21,8 +21,8 @@ OUTSTANDING = """
     JOIN credits_account a ON a.id = g.account_id WHERE g.is_open GROUP BY 1, 2 ORDER BY 1, 2
 """
 PAID_FOR = """
-    SELECT paid_currency, round(sum(paid_minor * remaining / amount))::bigint FROM credits_grant
-    WHERE is_open AND paid_currency <> '' GROUP BY 1 ORDER BY 1
+    SELECT paid_currency, round(sum(paid_minor * remaining / amount))::bigint, count(*) FROM credits_grant
+    WHERE is_open AND paid_minor > 0 GROUP BY 1 ORDER BY 1
 """
 OWED = "SELECT unit_id, sum(debt)::text, count(*) FROM credits_account WHERE debt > 0 GROUP BY 1"
 # In the order of the families: front pages read it so.
@@ -31,12 +31,19 @@ MOVED = f"""
     FROM credits_daytotal d JOIN credits_account a ON a.id = d.account_id
     WHERE d.day > %s AND d.day <= %s GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608  # constants of this module
+# What other apps have summed with it: figures of their own, by a name. ``now`` is the moment.
+_also: dict[str, str] = {}
+
+
+def register(name: str, sql: str) -> None:
+    """Sum up more with the rest, from now on: rows of text and whole numbers."""
+    _also[name] = sql
 
 
 def sum_up() -> Done:
     """Renew the figures of the front page. Returns how many accounts had moved."""
     moved = roll_up_statistics()
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '120s'")
         figures: dict[str, Any] = {}
@@ -47,6 +54,9 @@ def sum_up() -> Done:
             ("moved", MOVED, [now.date() - timedelta(days=DAYS), now.date()]),
         ):
             cursor.execute(sql, values)
+            figures[name] = [list(row) for row in cursor.fetchall()]
+        for name, sql in _also.items():
+            cursor.execute(sql, {"now": now})
             figures[name] = [list(row) for row in cursor.fetchall()]
         Overview.objects.update_or_create(pk=Overview.ONLY, defaults={"figures": figures, "taken_at": now})
     return Done(moved, f"{sum(row[3] for row in figures['outstanding']):,} open lots")
