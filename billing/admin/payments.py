@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
+from django.db.models.lookups import GreaterThan
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -49,7 +50,9 @@ class AheadFilter(DropdownFilter):  # type: ignore[misc]
         return [(currency, currency) for currency, *_ in overview().figures.get("ahead", [])]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
-        return queryset.filter(currency=self.value(), ahead_minor__gt=0) if self.value() else queryset
+        if not self.value():
+            return queryset
+        return queryset.filter(GreaterThan(F("ahead_minor"), 0), currency=self.value())
 
 
 @admin.register(Payment)

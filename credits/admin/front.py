@@ -114,9 +114,8 @@ def clock(request: HttpRequest) -> Iterator[Tile]:
     link, quiet = _list("credits.taskrun"), last is None or last.started_at < timezone.now() - QUIET
     note = last.job.replace("_", " ") if last else "is beat running?"
     yield Tile("Clock ran last", show.moment_tag(last.started_at) if last else "Never", link, note, quiet)
-    failed = TaskRun.objects.filter(started_at__gte=timezone.now() - timedelta(days=1)).exclude(error="")
-    count = failed.order_by()[:1000].count()
-    yield Tile("Failed runs in a day", f"{count:,}", _list("credits.taskrun", runs="failed"), "", bool(count))
+    count = runs.failed_lately(TaskRun.objects.order_by()).count()
+    yield Tile("Failed runs in a day", f"{count:,}", _list("credits.taskrun", runs="failed-lately"), "", bool(count))
 
 
 def _jobs(request: HttpRequest) -> Iterator[dict[str, Any]]:

@@ -119,7 +119,7 @@ class TestWhatCameIn:
 
 class TestWhatIsEarned:
     def test_of_a_pack_is_what_its_credits_were_used_for_and_what_lapsed(self, dave: Desk, shop: Account) -> None:
-        lasting = {"paid_currency": "USD", "paid_minor": 1000, "expires_at": moment("03-10")}
+        lasting: dict[str, Any] = {"paid_currency": "USD", "paid_minor": 1000, "expires_at": moment("03-10")}
         give(shop, 100, at=moment("01-05"), **lasting)
         give(shop, 50, GrantCategory.PROMOTIONAL, at=moment("01-05"), priority=90)
         used = spend(shop, 30, at=moment("01-20"))
