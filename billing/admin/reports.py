@@ -58,9 +58,9 @@ EARNINGS = Report(
 DEFERRED = Report(
     "deferred",
     "Deferred revenue",
-    "What was paid and is yet to be delivered, now. Packs by their credits that are unspent, subscriptions by their "
-    "days to come, each less what went back; and payments that brought nothing, which are to be given back.",
-    (CURRENCY, *money("Packs unspent", "Subscriptions ahead", "Together", "To be given back")),
+    "What was paid and is yet to be delivered, now. Packs and top-ups by their credits that are unspent, subscriptions "
+    "by their days to come, each less what went back; and payments that brought nothing: they are to be given back.",
+    (CURRENCY, *money("Bought and unspent", "Subscriptions ahead", "Together", "To be given back")),
     f"""
     SELECT currency, {_sum("packs")}, {_sum("ahead")}, {_sum("packs", "ahead")}, {_sum("back")}
     FROM (

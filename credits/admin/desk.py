@@ -92,6 +92,10 @@ class Holds(Enum):
     """What a column of a report has, and so how it is written on the page and in the file."""
 
     WORDS = "words"
+    # What somebody else named: it may be long.
+    NAME = "name"
+    # An id, of which people are shown the end.
+    ID = "id"
     MOMENT = "moment"
     # A number of things, with no more places than it needs.
     COUNT = "count"

@@ -63,8 +63,8 @@ def outstanding(request: HttpRequest) -> Iterator[Tile]:
         yield Tile(f"{GrantCategory(category).label} {unit}", text, link, f"in {count:,} open lots")
     for currency, minor, count in figures["paid_for"]:
         link = _list("credits.grant", is_open__exact="1", paid_in=currency)
-        note = f"what {count:,} open lots were paid for, as far as they are unspent"
-        yield Tile("Packs unspent", say_money(minor, currency), link, note)
+        note = f"at what was paid, in {count:,} open lots"
+        yield Tile("Bought and unspent", say_money(minor, currency), link, note)
 
 
 def owed(request: HttpRequest) -> Iterator[Tile]:
@@ -133,22 +133,26 @@ def _jobs(request: HttpRequest) -> Iterator[dict[str, Any]]:
 
 
 def _charts(row: Overview) -> Iterator[dict[str, Any]]:
-    """Draw what was sold and granted beside what was spent, by the same figures as the tiles."""
+    """Draw what was sold and granted beside what was spent, by the same figures as the tiles, day for day."""
     figures, place = row.figures["moved"], {name: index for index, name in enumerate(FAMILIES, 2)}
+    today = row.taken_at.date()
+    days = [str(today - timedelta(days=ago)) for ago in reversed(range(DAYS))]
     for unit in sorted({each[1] for each in figures}):
-        days = [each for each in figures if each[1] == unit]
-        came = [Decimal(each[place["sold"]]) + Decimal(each[place["granted"]]) for each in days]
-        spent = [Decimal(each[place["spent"]]) for each in days]
-        most = max([*came, *spent, ZERO])
+        told = {each[0]: each for each in figures if each[1] == unit}
+        came, spent = [ZERO] * DAYS, [ZERO] * DAYS
+        for index, day in enumerate(days):
+            if each := told.get(day):
+                came[index] = Decimal(each[place["sold"]]) + Decimal(each[place["granted"]])
+                spent[index] = Decimal(each[place["spent"]])
+        most = max([*came, *spent])
         if not most:
             continue
         bars = []
-        for index, each in enumerate(days):
+        for index, day in enumerate(days):
             up, down = int(came[index] * HEIGHT / most), int(spent[index] * HEIGHT / most)
-            says = f"{each[0]}: {show.amount(came[index], unit)} came, {show.amount(spent[index], unit)} spent"
+            says = f"{day}: {show.amount(came[index], unit)} came, {show.amount(spent[index], unit)} spent"
             bars.append(Day(str(index * 10 + 1), str(up), str(HEIGHT - up), str(down), str(HEIGHT - down), says))
-        width = max(len(bars), 10) * 10
-        yield {"unit": unit, "bars": bars, "first": days[0][0], "last": days[-1][0], "width": str(width),
+        yield {"unit": unit, "bars": bars, "first": days[0], "last": days[-1], "width": str(DAYS * 10),
                "most": show.amount(most, unit)}  # fmt: skip
 
 

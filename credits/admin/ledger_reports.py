@@ -53,12 +53,12 @@ LIABILITY = Report(
     ),
     """
     SELECT a.unit_id, g.category,
-        CASE WHEN g.created_at > %(now)s - interval '30 days' THEN '1: up to 30 days'
-             WHEN g.created_at > %(now)s - interval '90 days' THEN '2: up to 90 days'
-             WHEN g.created_at > %(now)s - interval '365 days' THEN '3: up to a year' ELSE '4: older' END,
+        CASE WHEN g.created_at > %(now)s - interval '30 days' THEN 'up to 30 days'
+             WHEN g.created_at > %(now)s - interval '90 days' THEN 'up to 90 days'
+             WHEN g.created_at > %(now)s - interval '365 days' THEN 'up to a year' ELSE 'older' END,
         sum(g.remaining), count(*), g.paid_currency, round(sum(g.paid_minor * g.remaining / g.amount))::bigint
     FROM credits_grant g JOIN credits_account a ON a.id = g.account_id WHERE g.is_open
-    GROUP BY 1, 2, 3, 6 ORDER BY 1, 2, 3, 6
+    GROUP BY 1, 2, 3, 6 ORDER BY 1, 2, max(g.created_at) DESC, 6
     """,
     MAY,
     place=20,
@@ -81,13 +81,13 @@ USE = Report(
     "usage",
     "Use by feature",
     "What each feature was used and charged, by the accounts' own days.",
-    (Column("Feature"), UNIT, Column("Uses", Holds.COUNT), *amounts("Charged", "Refunded")),
+    (Column("Feature", Holds.NAME), UNIT, Column("Uses", Holds.COUNT), *amounts("Charged", "Refunded")),
     f"""
     SELECT d.feature, a.unit_id, coalesce(sum(d.quantity) FILTER (WHERE d.kind IN ('usage', 'capture')), 0),
         {SPENT.sql}, {REFUNDED.sql}
     FROM credits_daytotal d JOIN credits_account a ON a.id = d.account_id
     WHERE d.kind IN ('usage', 'capture', 'refund') AND {IN_DAYS}
-    GROUP BY 1, 2 ORDER BY 4 DESC, 1
+    GROUP BY 1, 2 ORDER BY 2, 4 DESC, 1
     """,  # noqa: S608  # constants of this module
     MAY,
     place=60,
@@ -98,14 +98,14 @@ MOVEMENTS = Report(
     "For the books: one line a movement, oldest first. Take it as a file.",
     (
         Column("When", Holds.MOMENT),
-        Column("Account"),
+        Column("Account", Holds.NAME),
         UNIT,
         Column("Number", Holds.COUNT),
         Column("Kind"),
         Column("Counterparty"),
         *amounts("Amount", "Balance after", "Debt"),
-        Column("Reference"),
-        Column("Id"),
+        Column("Reference", Holds.NAME),
+        Column("Id", Holds.ID),
     ),
     """
     SELECT t.recorded_at, a.external_id, a.unit_id, t.sequence, t.kind, t.counterparty, t.amount,

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from uuid_utils.compat import uuid7
 
@@ -144,16 +145,26 @@ def said(value: Any, holds: Holds, unit: str, currency: str) -> SafeString | str
             return show.money(int(value), currency) if currency or value else show.EMPTY
         case Holds.COUNT:
             return show.quantity(Decimal(value or 0))
+        case Holds.ID:
+            return format_html('<span title="{}">{}</span>', value, show.short(value))
     return str(value) or show.EMPTY
 
 
-def table(report: Report, rows: list[tuple[Any, ...]]) -> list[list[tuple[str, SafeString | str, bool]]]:
-    """Return the rows for people: each cell with the title of its column, and with whether it is a figure."""
+def table(report: Report, rows: list[tuple[Any, ...]]) -> list[list[tuple[str, SafeString | str, str]]]:
+    """Return the rows for people: each cell with the title of its column, and with its classes."""
     return [
         [
-            (column.title, said(cell, column.holds, _named(report, row, "Unit"), _named(report, row, "Currency")),
-             column.holds in FIGURES)
+            (column.title, told, classes(cell, column.holds, told))
             for column, cell in zip(report.columns, row, strict=True)
+            for told in [said(cell, column.holds, _named(report, row, "Unit"), _named(report, row, "Currency"))]
         ]
         for row in rows
-    ]  # fmt: skip
+    ]
+
+
+def classes(value: Any, holds: Holds, told: str) -> str:
+    """Return how a cell looks: figures to the right, nothing quiet, and only names on several lines."""
+    if holds in FIGURES:
+        return "f-right f-number" if value else "f-right f-number f-quiet"
+    shape = "f-source" if holds == Holds.NAME else "f-nowrap"
+    return f"{shape} f-blank" if told == show.EMPTY else shape

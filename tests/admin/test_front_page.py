@@ -224,7 +224,7 @@ def test_each_number_is_that_of_its_list(full: Account, dave: Desk) -> None:
     for board, tile in told:
         rows = opened(dave, tile.link).context["cl"].queryset
         noun, shown = rows.model._meta.model_name, figure(tile.text)
-        if tile.label == "Packs unspent":
+        if tile.label == "Bought and unspent":
             places = 0 if "JPY" in str(tile.text) else 2
             worth = sum(row.paid_minor * row.remaining / row.amount for row in rows)
             assert shown.scaleb(places) == round(worth), tile

@@ -149,7 +149,7 @@ class TestWhatIsEarned:
         rows = saved(dave, "earned")
         gone = sum(sum(figures(row, "Credits used", "Credits lapsed", "Otherwise gone")) for row in rows)
         [left] = saved(dave, "deferred")
-        assert gone + int(left["Packs unspent"]) == 1000 + 33 + 200
+        assert gone + int(left["Bought and unspent"]) == 1000 + 33 + 200
         assert figures(rows[0], "Credits used", "Otherwise gone") == [500, 0]
         assert figures(rows[1], "Credits used", "Otherwise gone") == [0, 160]
 
@@ -191,7 +191,7 @@ class TestWhatIsPaidAhead:
         overview.sum_up()
 
         rows = {row["Currency"]: row for row in saved(dave, "deferred")}
-        titles = ("Packs unspent", "Subscriptions ahead", "Together", "To be given back")
+        titles = ("Bought and unspent", "Subscriptions ahead", "Together", "To be given back")
         assert figures(rows["USD"], *titles) == [1200, 2600, 3800, 9000]
         assert figures(rows["JPY"], *titles) == [0, 800, 800, 0]
 
@@ -234,7 +234,7 @@ class TestWhatIsPaidAhead:
         spend(bob, 25)
 
         [row] = saved(dave, "deferred")
-        assert figures(row, "Packs unspent", "Together") == [750, 750]
+        assert figures(row, "Bought and unspent", "Together") == [750, 750]
         [row] = saved(dave, "revenue")
         assert figures(row, "Packs", "Elsewhere", "Net", "Earned") == [1000, 0, 1000, 250]
 
@@ -245,7 +245,7 @@ class TestWhatIsPaidAhead:
         till.deliver()
 
         [row] = saved(dave, "deferred")
-        assert figures(row, "Packs unspent", "To be given back") == [0, 900]
+        assert figures(row, "Bought and unspent", "To be given back") == [0, 900]
 
 
 def test_who_sees_no_payments_sees_no_money(shop: Account) -> None:
