@@ -52,7 +52,9 @@ class AheadFilter(DropdownFilter):  # type: ignore[misc]
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
         if not self.value():
             return queryset
-        return queryset.filter(GreaterThan(F("ahead_minor"), 0), currency=self.value())
+        # An index finds the invoices that run on; only of those it is worked out.
+        running = queryset.filter(currency=self.value(), invoice__covers_until__gt=clock.now())
+        return running.filter(GreaterThan(F("ahead_minor"), 0))
 
 
 @admin.register(Payment)

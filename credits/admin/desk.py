@@ -94,7 +94,7 @@ class Holds(Enum):
     WORDS = "words"
     # What somebody else named: it may be long.
     NAME = "name"
-    # An id, of which people are shown the end.
+    # An id: the file has it, the page has no room for it.
     ID = "id"
     MOMENT = "moment"
     # A number of things, with no more places than it needs.

@@ -15,7 +15,6 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from uuid_utils.compat import uuid7
 
@@ -58,7 +57,7 @@ def page(request: HttpRequest, name: str = USUAL) -> HttpResponseBase:
         "name": name,
         "reports": reports,
         "form": form,
-        "columns": [(each.title, each.holds in FIGURES) for each in report.columns],
+        "columns": [(each.title, each.holds in FIGURES) for each in report.columns if each.holds != Holds.ID],
         "rows": table(report, rows[:SHOWN]),
         "since": "%(since)s" in report.sql,
         "until": "%(until)s" in report.sql,
@@ -145,8 +144,6 @@ def said(value: Any, holds: Holds, unit: str, currency: str) -> SafeString | str
             return show.money(int(value), currency) if currency or value else show.EMPTY
         case Holds.COUNT:
             return show.quantity(Decimal(value or 0))
-        case Holds.ID:
-            return format_html('<span title="{}">{}</span>', value, show.short(value))
     return str(value) or show.EMPTY
 
 
@@ -156,6 +153,7 @@ def table(report: Report, rows: list[tuple[Any, ...]]) -> list[list[tuple[str, S
         [
             (column.title, told, classes(cell, column.holds, told))
             for column, cell in zip(report.columns, row, strict=True)
+            if column.holds != Holds.ID
             for told in [said(cell, column.holds, _named(report, row, "Unit"), _named(report, row, "Currency"))]
         ]
         for row in rows
