@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def run(say: Callable[[str], None], *, movements: int, accounts: int) -> list[Fi
         "open lots by category": "/admin/credits/grant/?is_open__exact=1&category__exact=paid",
         "list of holds": "/admin/credits/hold/",
         "what staff did": "/admin/credits/staffact/",
-        "spent today": f"/admin/credits/transaction/?family=spent&recorded_at_from={timezone.now():%Y-%m-%d}",
+        "open lots by what was paid": "/admin/credits/grant/?is_open__exact=1&paid_in=EUR",
+        "spent today": _moved("spent", 0),
+        "spent in thirty days": _moved("spent", 29),
+        "expired in thirty days": _moved("expired", 29),
         "list of movements": "/admin/credits/transaction/",
         "movements of an account": "/admin/credits/transaction/?account=desk-busy",
         "find a name begun": "/admin/find/?q=desk-99",
@@ -79,6 +83,13 @@ def run(say: Callable[[str], None], *, movements: int, accounts: int) -> list[Fi
     figures += _bulk(min(MOST_LINES, accounts))
     cache.clear()
     return figures
+
+
+def _moved(family: str, days: int) -> str:
+    """Return the list of a figure of the front page."""
+    today = timezone.now().date()
+    days_of = f"day_from={today - timedelta(days=days)}&day_to={today}"
+    return f"/admin/credits/transaction/?family={family}&account__unit__code__exact=credits&{days_of}"
 
 
 def _queries(client: Client, path: str) -> float:

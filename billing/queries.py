@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import F, QuerySet
+from datetime import datetime
 
+from django.db.models import DecimalField, F, QuerySet
+from django.db.models.expressions import RawSQL
+
+from billing.earned import AHEAD_OF_ROW
 from billing.models import EventState, Payment, ProviderEvent
 from credits.models import Transaction, TransactionKind
 from credits.plan import Movement, Owner
@@ -16,6 +20,13 @@ def uncredited_payments() -> QuerySet[Payment]:
     """Return the payments that came in, brought nothing, and have not gone back."""
     kept = F("amount_minor") - F("disputed_minor")
     return Payment.objects.exclude(uncredited="").filter(status="succeeded", refunded_minor__lt=kept)
+
+
+def with_ahead(payments: QuerySet[Payment], now: datetime) -> QuerySet[Payment]:
+    """Add to payments what of each is for time of a plan that is yet to come: ``ahead_minor``, or None."""
+    asked = [now] * AHEAD_OF_ROW.count("%s")
+    told = RawSQL(AHEAD_OF_ROW, asked, output_field=DecimalField())  # noqa: S611  # a constant of ours
+    return payments.annotate(ahead_minor=told)
 
 
 def retried_events() -> QuerySet[ProviderEvent]:

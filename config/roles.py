@@ -13,12 +13,15 @@ BOOKS = frozenset({
     "billing.view_payment", "billing.view_invoice", "billing.view_pack", "billing.view_difference",
     "billing.view_autotopup", "billing.view_notice", "billing.view_noticeaddress", "billing.view_planprice",
     "billing.view_straysubscription", "billing.view_refundorder", "billing.view_refund", "billing.view_dispute",
+    "billing.view_providerevent",
 })  # fmt: skip
 MACHINERY = frozenset({
-    "billing.view_providerevent", "billing.view_deadletter", "credits.view_taskrun",
+    "billing.view_deadletter",
     "django_celery_beat.view_periodictask", "django_celery_beat.view_intervalschedule",
     "django_celery_beat.view_crontabschedule",
 })  # fmt: skip
+# What the clock did: whether the books were audited, and how that went. For whoever answers for them.
+CLOCK = frozenset({"credits.view_taskrun"})
 # Where events are sent, and what became of them.
 NEWS = frozenset({"billing.view_webhookendpoint", "billing.view_webhookdelivery"})
 # Where customers' movements are told to, and whether again: for the lead, who answers to them for it.
@@ -59,19 +62,26 @@ ROLES: dict[str, frozenset[str]] = {
     | TICKETS
     | TERMS
     | BULK
-    | {"billing.refund_payment", "billing.view_providerevent", "billing.replay_providerevent"}
+    | CLOCK
+    | {"billing.refund_payment", "billing.replay_providerevent"}
     | {"billing.view_deadletter", "billing.replay_deadletter"},
     FINANCE: BOOKS
     | DESK
     | DECIDE
     | PRICES
     | BULK
+    | CLOCK
     | {"credits.send_statement", "billing.resync_customer", "billing.repair_difference", "billing.refund_payment"}
     | {"credits.adjust_account", "credits.refund_transaction", "credits.freeze_account", "credits.close_account"}
-    | {"billing.view_providerevent"}
     | {"billing.view_deadletter"},
-    ENGINEER: BOOKS | NEWS | DESK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
-    AUDITOR: BOOKS | NEWS | DESK | MACHINERY | PEOPLE | {"credits.view_bulkadjustment", "credits.view_staffact"},
+    ENGINEER: BOOKS | NEWS | DESK | CLOCK | MACHINERY | {"credits.view_apikey", "credits.view_staffact"},
+    AUDITOR: BOOKS
+    | NEWS
+    | DESK
+    | CLOCK
+    | MACHINERY
+    | PEOPLE
+    | {"credits.view_bulkadjustment", "credits.view_staffact"},
 }
 # How much a role may do without a second person, until somebody edits the rows: at once and in a day, and how much it
 # may approve for somebody else (None is any amount), by unit.

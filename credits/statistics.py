@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from credits.models import Account, TotalsMark
+from credits.models.families import EXPIRED, GRANTED, REFUNDED, SOLD, SPENT, summed
 from credits.plan.windows import Period, days, months_after
 from credits.services.totals import fold_totals
 
@@ -23,19 +24,16 @@ MOST_YOUNG = 2000
 USUAL = {Period.DAILY: 30, Period.WEEKLY: 12, Period.MONTHLY: 12}
 MOST_PERIODS = 4000
 
-CONSUMED_KINDS = ("usage", "capture")
-ADDED_KINDS = ("topup", "plan", "trial", "promotion", "order")
+CONSUMED_KINDS = SPENT.kinds
+ADDED_KINDS = (*SOLD.kinds, *GRANTED.kinds)
 MOVED = """
     SELECT day, feature, kind, amount, quantity, movements FROM credits_daytotal WHERE account_id = %(account)s
     UNION ALL
     SELECT day, feature, kind, amount, quantity, 1 FROM credits_transaction
     WHERE account_id = %(account)s AND sequence > %(mark)s
 """
-FIGURES = """
-    coalesce(-sum(amount) FILTER (WHERE kind IN ('usage', 'capture')), 0),
-    coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0),
-    coalesce(sum(amount) FILTER (WHERE kind IN ('topup', 'plan', 'trial', 'promotion', 'order')), 0),
-    coalesce(-sum(amount) FILTER (WHERE kind = 'expiry'), 0),
+FIGURES = f"""
+    {SPENT.sql}, {REFUNDED.sql}, {summed(ADDED_KINDS)}, {EXPIRED.sql},
     coalesce(sum(amount) FILTER (WHERE kind IN ('adjustment', 'transfer', 'clawback', 'reversal')), 0),
     coalesce(sum(CASE WHEN kind IN ('usage', 'capture') THEN quantity
                       WHEN kind IN ('refund', 'reversal') THEN -quantity END), 0),

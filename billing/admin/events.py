@@ -14,11 +14,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from billing.admin.masking import masked
 from billing.admin.verdicts import age, stale_among, verdict
 from billing.models import EventState, ProviderEvent
+from billing.queries import retried_events
 from billing.services import inbox
 from billing.tasks import nudge
 from credits.admin import show
@@ -41,13 +42,26 @@ COLOURS = {
 MOST_AT_ONCE = 500
 
 
+class AgainFilter(DropdownFilter):  # type: ignore[misc]
+    """Those that could not be processed yet, as the front page counts them."""
+
+    title = "tried again"
+    parameter_name = "again"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Met an error, tried again")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ProviderEvent]) -> QuerySet[ProviderEvent]:
+        return queryset & retried_events() if self.value() == "yes" else queryset
+
+
 @admin.register(ProviderEvent)
 class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every event, newest first."""
 
     list_display = ("came", "type", "what_became", "subject", "old", "attempts", "why")
     list_display_links = ("came", "type")
-    list_filter = (("state", ChoicesDropdownFilter), "source", ("received_at", Days))
+    list_filter = (("state", ChoicesDropdownFilter), AgainFilter, "source", ("received_at", Days))
     search_fields = ("event_id", "subject")
     search_help_text = "The exact id of an event, or of a payment, subscription or customer."
     ordering = ("-id",)

@@ -11,6 +11,8 @@ from billing.models import Difference, EventState, ProviderEvent, StraySubscript
 from billing.models.strays import StrayState
 from billing.queries import retried_events, uncredited_payments
 from credits.admin.desk import Board, Tile, register
+from credits.amounts import say_money
+from credits.services.overview import overview
 
 MOST = 10_000
 
@@ -30,22 +32,36 @@ def strays(request: HttpRequest) -> Iterator[Tile]:
 
 
 def webhooks(request: HttpRequest) -> Iterator[Tile]:
-    """Tell how many webhooks failed, are tried again or wait, and where the provider disagrees."""
+    """Tell how many webhooks failed, are tried again, or wait for what has not come."""
     address = reverse("admin:billing_providerevent_changelist")
-    for state, label, rows in (
-        (EventState.FAILED, "Failed webhooks", ProviderEvent.objects.filter(state=EventState.FAILED)),
-        (EventState.RECEIVED, "Webhooks tried again", retried_events()),
-        (EventState.PARKED, "Parked webhooks", ProviderEvent.objects.filter(state=EventState.PARKED)),
+    for link, label, rows in (
+        (f"state__exact={EventState.FAILED}", "Failed webhooks", ProviderEvent.objects.filter(state=EventState.FAILED)),
+        ("again=yes", "Webhooks tried again", retried_events()),
+        (f"state__exact={EventState.PARKED}", "Parked webhooks", ProviderEvent.objects.filter(state=EventState.PARKED)),
     ):
         count = rows.order_by()[: MOST + 1].count()
         text = f"{MOST:,}+" if count > MOST else f"{count:,}"
-        yield Tile(label, text, f"{address}?state__exact={state}", "", alarm=bool(count))
+        yield Tile(label, text, f"{address}?{link}", "", alarm=bool(count))
 
+
+def differences(request: HttpRequest) -> Iterator[Tile]:
+    """Tell where the provider disagrees."""
     count = Difference.objects.filter(resolved_at=None).count()
     found = f"{reverse('admin:billing_difference_changelist')}?state=open"
     yield Tile("Differences from Stripe", f"{count:,}", found, "", alarm=bool(count))
 
 
+def ahead(request: HttpRequest) -> Iterator[Tile]:
+    """Tell what subscriptions have paid for time that is yet to come."""
+    for currency, minor, count in overview().figures.get("ahead", []):
+        link = f"{reverse('admin:billing_payment_changelist')}?ahead={currency}"
+        yield Tile(
+            "Subscriptions paid ahead", say_money(minor, currency), link, f"for days to come, {count:,} payments"
+        )
+
+
 register(Board("Work waiting", "billing.view_payment", payments, place=6))
 register(Board("Work waiting", "billing.view_straysubscription", strays, place=6))
 register(Board("Work waiting", "billing.view_providerevent", webhooks, place=5))
+register(Board("Work waiting", "billing.view_difference", differences, place=6))
+register(Board("Outstanding credits", "billing.view_payment", ahead, place=11))

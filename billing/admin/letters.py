@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -18,6 +19,7 @@ from billing.services import letters
 from billing.standing import apply_letter
 from credits.admin import show
 from credits.admin.buttons import button
+from credits.admin.desk import Board, Tile, register
 from credits.admin.lists import Bounded
 from credits.admin.policies import ReadOnly
 from credits.refusals import Refusal
@@ -120,3 +122,13 @@ def waiting(request: HttpRequest) -> str:
     """Return how many messages wait for staff, for the sidebar."""
     count = DeadLetter.objects.filter(state=LetterState.OPEN).order_by()[:100].count()
     return (f"{count}" if count < 100 else "99+") if count else ""
+
+
+def tiles(request: HttpRequest) -> Iterator[Tile]:
+    """Tell how many messages could not be applied and wait for staff."""
+    count = DeadLetter.objects.filter(state=LetterState.OPEN).count()
+    link = f"{reverse('admin:billing_deadletter_changelist')}?state__exact={LetterState.OPEN}"
+    yield Tile("Dead letters", f"{count:,}", link, "messages that could not be applied", bool(count))
+
+
+register(Board("Work waiting", "billing.view_deadletter", tiles, place=7))

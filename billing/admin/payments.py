@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
+from django.db.models.lookups import GreaterThan
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.admin import dashboard
 from billing.admin.refunding import RefundPayment
 from billing.models import Dispute, Payment, Refund
-from billing.queries import uncredited_payments
+from billing.queries import uncredited_payments, with_ahead
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, OfAccount
 from credits.admin.policies import ReadOnly
 from credits.amounts import say_money
 from credits.models import Account, Transaction
+from credits.services import clock
+from credits.services.overview import overview
 
 COLOURS = {"succeeded": "success", "processing": "info", "canceled": "default"}
 
@@ -36,19 +40,36 @@ class WaitsFilter(admin.SimpleListFilter):
         return queryset & uncredited_payments() if self.value() == "yes" else queryset
 
 
+class AheadFilter(DropdownFilter):  # type: ignore[misc]
+    """What plans' payments pay for that is yet to come, in a currency: what the front page sums up."""
+
+    title = "paid ahead, in"
+    parameter_name = "ahead"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(currency, currency) for currency, *_ in overview().figures.get("ahead", [])]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
+        if not self.value():
+            return queryset
+        # An index finds the invoices that run on; only of those it is worked out.
+        running = queryset.filter(currency=self.value(), invoice__covers_until__gt=clock.now())
+        return running.filter(GreaterThan(F("ahead_minor"), 0))
+
+
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every payment, newest first, as the provider told it last."""
 
-    list_display = ("when", "owner", "paid", "state", "for_what", "back")
+    list_display = ("when", "owner", "paid", "state", "for_what", "back", "ahead")
     list_display_links = ("when",)
     list_select_related = ("account", "checkout", "invoice")
     list_before_template = "admin/credits/of_account.html"
-    list_filter = (OfAccount, WaitsFilter, "under_dispute")
+    list_filter = (OfAccount, WaitsFilter, AheadFilter, "under_dispute")
     ordering = ("-occurred_at", "-id")
     actions_detail = ("refund",)
     fields = (
-        "owner", "paid", "state", "for_what", "brought", "uncredited", "back", "refund_list", "dispute_list",
+        "owner", "paid", "state", "for_what", "brought", "uncredited", "back", "ahead", "refund_list", "dispute_list",
         "taken_back", "at_provider", "charge_reference", "failure", "receipt", "livemode", "when", "updated",
     )  # fmt: skip
 
@@ -56,6 +77,9 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> tuple[str, ...]:
         return self.fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        return with_ahead(Payment.objects.all(), clock.now())
 
     def has_refund_payment_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return RefundPayment.allowed(request)
@@ -96,6 +120,12 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def back(self, row: Payment) -> str:
         gone = row.refunded_minor + row.disputed_minor
         return say_money(gone, row.currency) if gone else show.EMPTY
+
+    @admin.display(description="Paid ahead")
+    def ahead(self, row: Payment) -> str:
+        """What of it is for days of a plan that are yet to come."""
+        minor = getattr(row, "ahead_minor", None)
+        return say_money(int(minor), row.currency) if minor else show.EMPTY
 
     @admin.display(description="Brought")
     def brought(self, row: Payment) -> SafeString | str:

@@ -132,7 +132,7 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 def switched_off(request: HttpRequest) -> Iterator[Tile]:
     """Tell how many were switched off by declines, or by money that went back."""
     count = AutoTopUp.objects.filter(enabled=False, stopped=True).count()
-    address = f"{reverse('admin:billing_autotopup_changelist')}?stopped__exact=1"
+    address = f"{reverse('admin:billing_autotopup_changelist')}?enabled__exact=0&stopped__exact=1"
     yield Tile("Auto top-ups switched off", f"{count:,}", address, "", alarm=bool(count))
 
 

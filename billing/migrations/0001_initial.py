@@ -79,6 +79,8 @@ class Migration(migrations.Migration):
                 ('paid_minor', models.PositiveBigIntegerField(default=0, help_text='What of it is paid, in minor units.')),
                 ('period_starts_at', models.DateTimeField(help_text='From when it pays for the plan.', null=True)),
                 ('period_ends_at', models.DateTimeField(help_text='Until when it pays for the plan.', null=True)),
+                ('covers_from', models.DateTimeField(help_text='From when it is delivered; of a change, its moment.', null=True)),
+                ('covers_until', models.DateTimeField(help_text='Until when it is delivered.', null=True)),
                 ('price_reference', models.CharField(blank=True, help_text='The price of that period.', max_length=255)),
                 ('hosted_url', models.TextField(blank=True, help_text='Where the customer sees it.')),
                 ('followed', models.BooleanField(default=False, help_text='Whether the subscription has become what this payment made of it.')),
@@ -675,6 +677,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='invoice',
             index=models.Index(fields=['subscription_reference', '-occurred_at'], name='invoice_of_subscription'),
+        ),
+        migrations.AddIndex(
+            model_name='invoice',
+            index=models.Index(condition=models.Q(('covers_until__isnull', False)), fields=['covers_until'], name='invoice_covers'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoice',

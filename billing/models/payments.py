@@ -37,6 +37,8 @@ class Invoice(Record):
     paid_minor = models.PositiveBigIntegerField(default=0, help_text="What of it is paid, in minor units.")
     period_starts_at = models.DateTimeField(null=True, help_text="From when it pays for the plan.")
     period_ends_at = models.DateTimeField(null=True, help_text="Until when it pays for the plan.")
+    covers_from = models.DateTimeField(null=True, help_text="From when it is delivered; of a change, its moment.")
+    covers_until = models.DateTimeField(null=True, help_text="Until when it is delivered.")
     price_reference = models.CharField(max_length=255, blank=True, help_text="The price of that period.")
     hosted_url = models.TextField(blank=True, help_text="Where the customer sees it.")
     followed = models.BooleanField(
@@ -49,6 +51,7 @@ class Invoice(Record):
             models.Index(name="invoice_of_account", fields=["account", "-occurred_at"]),
             models.Index(name="invoice_number", fields=["number"], condition=~Q(number="")),
             models.Index(name="invoice_of_subscription", fields=["subscription_reference", "-occurred_at"]),
+            models.Index(name="invoice_covers", fields=["covers_until"], condition=Q(covers_until__isnull=False)),
         ]
         triggers = [
             guards.KEEP,

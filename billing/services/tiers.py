@@ -173,6 +173,9 @@ def version_of_price(price: str) -> PlanVersion:
 def _keep_invoice(account: UUID, invoice: told.Invoice) -> None:
     lines = [line for line in invoice.lines if not line.proration and line.subscription]
     line = max(lines, key=lambda each: each.period_end, default=None)
+    # A change in mid-period asks only for the rest of it.
+    changes = [each for each in invoice.lines if each.proration and each.subscription]
+    covers = line or max(changes, key=lambda each: (each.amount, each.period_end), default=None)
     facts = {
         "amount_minor": max(invoice.total, 0),
         "status": invoice.status,
@@ -183,6 +186,8 @@ def _keep_invoice(account: UUID, invoice: told.Invoice) -> None:
         "paid_minor": invoice.amount_paid,
         "period_starts_at": line.period_start if line else None,
         "period_ends_at": line.period_end if line else None,
+        "covers_from": covers.period_start if covers else None,
+        "covers_until": covers.period_end if covers else None,
         "price_reference": line.price if line else "",
         "hosted_url": invoice.hosted_invoice_url,
     }

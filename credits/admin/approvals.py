@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -55,6 +55,13 @@ class State(DropdownFilter):  # type: ignore[misc]
         return [(str(value), str(label)) for value, label in ApprovalStatus.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
+        """Filter by what the list says of a request: one whose time is up has lapsed, written or not."""
+        over = Q(status=ApprovalStatus.WAITING, lapses_at__lte=timezone.now())
+        match self.value():
+            case ApprovalStatus.WAITING:
+                return queryset.filter(status=ApprovalStatus.WAITING).exclude(over)
+            case ApprovalStatus.LAPSED:
+                return queryset.filter(Q(status=ApprovalStatus.LAPSED) | over)
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 

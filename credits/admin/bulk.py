@@ -30,7 +30,7 @@ from credits.admin import bulk_approval, show
 from credits.admin.forms import ReasonForm
 from credits.admin.lists import Bounded
 from credits.admin.policies import ReadOnly
-from credits.admin.statements import Echo, safe
+from credits.admin.spans import Echo, safe
 from credits.models import ApprovalRequest, BulkAdjustment, BulkLine, BulkStatus, LineStatus, Unit
 from credits.plan import Actor
 from credits.refusals import Refusal

@@ -1,5 +1,5 @@
 """What other apps add to the desk: sections and buttons of the account's page, finders, figures of the front page,
-acts that may wait for a second person.
+reports, acts that may wait for a second person.
 
 An app that stands above this one registers its own from its admin; nothing here knows of it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model
@@ -87,6 +88,51 @@ class Board:
     place: int = 50
 
 
+class Holds(Enum):
+    """What a column of a report has, and so how it is written on the page and in the file."""
+
+    WORDS = "words"
+    # What somebody else named: it may be long.
+    NAME = "name"
+    # An id: the file has it, the page has no room for it.
+    ID = "id"
+    MOMENT = "moment"
+    # A number of things, with no more places than it needs.
+    COUNT = "count"
+    # An amount of the unit that the column Unit names.
+    AMOUNT = "amount"
+    # Money in minor units of the currency that the column Currency names; the file has it so.
+    MONEY = "money"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a report."""
+
+    title: str
+    holds: Holds = Holds.WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A question and its columns, for those who have all of ``permissions``.
+
+    ``sql`` may name ``since``, ``until`` and ``now``, moments in UTC.
+    """
+
+    name: str
+    title: str
+    says: str
+    columns: tuple[Column, ...]
+    sql: str
+    permissions: tuple[str, ...]
+    place: int = 50
+
+    def place_of(self, title: str) -> int | None:
+        """Return which column is called so."""
+        return next((place for place, each in enumerate(self.columns) if each.title == title), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Approvable:
     """A button that may wait for a second person, by what it is called as a capped action.
@@ -105,10 +151,11 @@ _sections: list[Section] = []
 _buttons: list[Button] = []
 _finders: list[Finder] = []
 _boards: list[Board] = []
+_reports: dict[str, Report] = {}
 _approvables: dict[str, Approvable] = {}
 
 
-def register(*things: Section | Button | Finder | Board | Approvable) -> None:
+def register(*things: Section | Button | Finder | Board | Report | Approvable) -> None:
     """Add to the desk what an app has for it."""
     for thing in things:
         match thing:
@@ -120,6 +167,8 @@ def register(*things: Section | Button | Finder | Board | Approvable) -> None:
                 _finders.append(thing)
             case Board():
                 _boards.append(thing)
+            case Report():
+                _reports[thing.name] = thing
             case Approvable():
                 _approvables[thing.action] = thing
 
@@ -137,6 +186,17 @@ def approvable(action: str) -> Approvable:
 def finders(request: HttpRequest) -> list[Finder]:
     """Return the finders of what the user may see."""
     return [each for each in _finders if request.user.has_perm(each.permission)]
+
+
+def reports(request: HttpRequest) -> dict[str, Report]:
+    """Return the reports that the user may see, by name, in their places."""
+    shown = [each for each in _reports.values() if request.user.has_perms(each.permissions)]
+    return {each.name: each for each in sorted(shown, key=lambda one: one.place)}
+
+
+def all_reports() -> list[Report]:
+    """Return every registered report."""
+    return list(_reports.values())
 
 
 def boards(request: HttpRequest) -> list[dict[str, Any]]:

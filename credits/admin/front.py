@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from credits.admin import desk, runs, show
 from credits.admin.desk import Board, Tile
-from credits.admin.transactions import FAMILIES
 from credits.admin.unpriced import waiting
 from credits.amounts import say_money
-from credits.models import GrantCategory, Overview, TaskRun
+from credits.models import FAMILIES, GrantCategory, Overview, TaskRun
 from credits.plan.state import ZERO
 from credits.services.overview import DAYS, overview
 
@@ -55,35 +55,43 @@ def _list(model: str, **query: str) -> str:
 
 
 def outstanding(request: HttpRequest) -> Iterator[Tile]:
-    """Tell the liability: credits that are still to be delivered, and what was paid for them."""
+    """Tell the liability: credits that are still to be delivered, and what was paid for those that were bought."""
     figures = overview().figures
     for unit, category, amount, count in figures["outstanding"]:
-        link = _list("credits.grant", is_open__exact="1", category__exact=category)
+        link = _list("credits.grant", is_open__exact="1", category__exact=category, account__unit__code__exact=unit)
         text = show.amount(Decimal(amount), unit)
         yield Tile(f"{GrantCategory(category).label} {unit}", text, link, f"in {count:,} open lots")
-    for currency, minor in figures["paid_for"]:
-        link = _list("credits.grant", is_open__exact="1", category__exact="paid")
-        yield Tile("Paid for them", say_money(minor, currency), link, "for what is not spent yet")
-    for unit, amount, count in figures["owed"]:
+    for currency, minor, count in figures["paid_for"]:
+        link = _list("credits.grant", is_open__exact="1", paid_in=currency)
+        note = f"at what was paid, in {count:,} open lots"
+        yield Tile("Bought and unspent", say_money(minor, currency), link, note)
+
+
+def owed(request: HttpRequest) -> Iterator[Tile]:
+    """Tell who owes: what was to be taken back after it had been spent."""
+    for unit, amount, count in overview().figures["owed"]:
         text = show.amount(Decimal(amount), unit)
-        yield Tile(
-            f"Debt in {unit}", text, _list("credits.account", condition="debt"), f"of {count:,} accounts", alarm=True
-        )
+        link = _list("credits.account", condition="debt", unit__code__exact=unit)
+        yield Tile(f"Debt in {unit}", text, link, f"of {count:,} accounts", alarm=True)
 
 
 def moved(request: HttpRequest) -> Iterator[Tile]:
-    """Tell what moved today and in thirty days."""
-    figures, today = overview().figures["moved"], timezone.now().date()
-    for unit in sorted({row[1] for row in figures}):
-        rows = [row for row in figures if row[1] == unit]
-        for index, (family, (name, _)) in enumerate(FAMILIES.items(), 2):
-            month = sum((Decimal(row[index]) for row in rows), ZERO)
-            now = sum((Decimal(row[index]) for row in rows if row[0] == str(today)), ZERO)
-            link = _list(
-                "credits.transaction", family=family, account__unit__code__exact=unit, recorded_at_from=str(today)
-            )
-            note = f"{show.amount(month, unit)} in {DAYS} days"
-            yield Tile(f"{name} today, {unit}", show.amount(now, unit), link, note)
+    """Tell what moved today and in thirty days, by the accounts' own days."""
+    row = overview()
+    figures, today = row.figures["moved"], row.taken_at.date()
+    for unit in sorted({each[1] for each in figures}):
+        days = [each for each in figures if each[1] == unit]
+        for index, family in enumerate(FAMILIES.values(), 2):
+            month = sum((Decimal(each[index]) for each in days), ZERO)
+            now = sum((Decimal(each[index]) for each in days if each[0] == str(today)), ZERO)
+            of = {"family": family.name, "account__unit__code__exact": unit, "day_to": str(today)}
+            since = str(today - timedelta(days=DAYS - 1))
+            note = format_html(
+                '<a class="f-link" href="{}">{} in {} days</a>',
+                _list("credits.transaction", **of, day_from=since), show.amount(month, unit), DAYS,
+            )  # fmt: skip
+            link = _list("credits.transaction", **of, day_from=str(today))
+            yield Tile(f"{family.label} today, {unit}", show.amount(now, unit), link, note)
 
 
 def unpriced(request: HttpRequest) -> Iterator[Tile]:
@@ -106,9 +114,8 @@ def clock(request: HttpRequest) -> Iterator[Tile]:
     link, quiet = _list("credits.taskrun"), last is None or last.started_at < timezone.now() - QUIET
     note = last.job.replace("_", " ") if last else "is beat running?"
     yield Tile("Clock ran last", show.moment_tag(last.started_at) if last else "Never", link, note, quiet)
-    failed = TaskRun.objects.filter(started_at__gte=timezone.now() - timedelta(days=1)).exclude(error="")
-    count = failed.order_by()[:1000].count()
-    yield Tile("Failed runs in a day", f"{count:,}", _list("credits.taskrun", runs="failed"), "", bool(count))
+    count = runs.failed_lately(TaskRun.objects.order_by()).count()
+    yield Tile("Failed runs in a day", f"{count:,}", _list("credits.taskrun", runs="failed-lately"), "", bool(count))
 
 
 def _jobs(request: HttpRequest) -> Iterator[dict[str, Any]]:
@@ -126,26 +133,32 @@ def _jobs(request: HttpRequest) -> Iterator[dict[str, Any]]:
 
 
 def _charts(row: Overview) -> Iterator[dict[str, Any]]:
-    figures = row.figures["moved"]
+    """Draw what was sold and granted beside what was spent, by the same figures as the tiles, day for day."""
+    figures, place = row.figures["moved"], {name: index for index, name in enumerate(FAMILIES, 2)}
+    today = row.taken_at.date()
+    days = [str(today - timedelta(days=ago)) for ago in reversed(range(DAYS))]
     for unit in sorted({each[1] for each in figures}):
-        days = [each for each in figures if each[1] == unit]
-        came = [Decimal(each[2]) + Decimal(each[4]) for each in days]
-        spent = [Decimal(each[3]) for each in days]
-        most = max([*came, *spent, ZERO])
+        told = {each[0]: each for each in figures if each[1] == unit}
+        came, spent = [ZERO] * DAYS, [ZERO] * DAYS
+        for index, day in enumerate(days):
+            if each := told.get(day):
+                came[index] = Decimal(each[place["sold"]]) + Decimal(each[place["granted"]])
+                spent[index] = Decimal(each[place["spent"]])
+        most = max([*came, *spent])
         if not most:
             continue
         bars = []
-        for index, each in enumerate(days):
+        for index, day in enumerate(days):
             up, down = int(came[index] * HEIGHT / most), int(spent[index] * HEIGHT / most)
-            says = f"{each[0]}: {show.amount(came[index], unit)} came, {show.amount(spent[index], unit)} spent"
+            says = f"{day}: {show.amount(came[index], unit)} came, {show.amount(spent[index], unit)} spent"
             bars.append(Day(str(index * 10 + 1), str(up), str(HEIGHT - up), str(down), str(HEIGHT - down), says))
-        width = max(len(bars), 10) * 10
-        yield {"unit": unit, "bars": bars, "first": days[0][0], "last": days[-1][0], "width": str(width),
+        yield {"unit": unit, "bars": bars, "first": days[0], "last": days[-1], "width": str(DAYS * 10),
                "most": show.amount(most, unit)}  # fmt: skip
 
 
 desk.register(
     Board("Outstanding credits", "credits.view_grant", outstanding, place=10),
+    Board("Outstanding credits", "credits.view_account", owed, place=12),
     Board("Moved", "credits.view_transaction", moved, place=20),
     Board("Work waiting", "credits.view_unpricedusage", unpriced, place=7),
     Board("Clock and books", "credits.view_taskrun", clock, place=60),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP
 from typing import Any
 
 from django.contrib import admin
@@ -10,23 +11,35 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter, TextFilter
 
 from credits.admin import show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.amounts import say_money
 from credits.models import Account, Grant, Transaction
+from credits.plan.state import ONE
 from credits.services import clock
 
 Page = tuple[str | None, dict[str, Any]]
+
+
+class PaidIn(TextFilter):  # type: ignore[misc]
+    """The lots that were paid for in a currency."""
+
+    title = "paid for in (currency)"
+    parameter_name = "paid_in"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Grant]) -> QuerySet[Grant]:
+        currency = (self.value() or "").replace("\0", "").strip().upper()
+        return queryset.filter(paid_currency=currency, paid_minor__gt=0) if currency else queryset
 
 
 @admin.register(Grant)
 class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every lot there was, newest first."""
 
-    list_display = ("lot", "owner", "category", "came_in", "left", "in_holds", "expires", "source")
+    list_display = ("lot", "owner", "category", "came_in", "left", "worth", "in_holds", "expires", "source")
     list_display_links = ("lot",)
     list_select_related = ("account",)
     list_before_template = "admin/credits/of_account.html"
@@ -34,6 +47,8 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         OfAccount,
         ("is_open", BooleanRadioFilter),
         ("category", ChoicesDropdownFilter),
+        ("account__unit", RelatedDropdownFilter),
+        PaidIn,
         ("expires_at", Days),
     )
     search_fields = ("id",)
@@ -41,7 +56,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ordering = ("-id",)
     fieldsets: Sequence[Page] = (
         (None, {"fields": ("owner", "category", "came_in", "left", "in_holds", "state")}),
-        ("Terms", {"fields": ("priority", "expires", "transferable", "paid")}),
+        ("Terms", {"fields": ("priority", "expires", "transferable", "paid", "worth")}),
         ("Where from", {"fields": ("source", "opened_by", "from_lot", "created", "id")}),
     )
 
@@ -74,6 +89,11 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Left")
     def left(self, row: Grant) -> SafeString:
         return show.figure(row.remaining, row.account.unit_id)
+
+    @admin.display(description="Paid for what is left")
+    def worth(self, row: Grant) -> str:
+        minor = (row.paid_minor * row.remaining / row.amount).quantize(ONE, ROUND_HALF_UP)
+        return say_money(int(minor), row.paid_currency) if minor else show.EMPTY
 
     @admin.display(description="Held")
     def in_holds(self, row: Grant) -> SafeString:

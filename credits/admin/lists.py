@@ -146,3 +146,21 @@ class Days(RangeDateFilter):  # type: ignore[misc]
         if day is None or not date(1970, 1, 1) < day < date(9999, 1, 1):
             return None
         return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001  # made aware here
+
+
+class OwnDays(Days):
+    """From a day to a day of the accounts' own, both included, as totals are summed by them."""
+
+    def __init__(self, *asked: Any, **more: Any) -> None:
+        super().__init__(*asked, **more)
+        self.title = "the account's own day"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        # Wherever an account is, its day is within a day of UTC's: moments are what there is an index of.
+        if first := self._day("from"):
+            since = first - timedelta(days=1)
+            queryset = queryset.filter(**{f"{self.field_path}__gte": first.date(), "recorded_at__gte": since})
+        if last := self._day("to"):
+            until = last + timedelta(days=2)
+            queryset = queryset.filter(**{f"{self.field_path}__lte": last.date(), "recorded_at__lt": until})
+        return queryset

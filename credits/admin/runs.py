@@ -33,16 +33,23 @@ class Which(DropdownFilter):  # type: ignore[misc]
     all_option = ("", "Last of each job")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("all", "All"), ("failed", "Failed")]
+        return [("all", "All"), ("failed", "Failed"), ("failed-lately", "Failed in a day")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> QuerySet[TaskRun]:
         if self.value() == "failed":
             return queryset.exclude(error="")
+        if self.value() == "failed-lately":
+            return failed_lately(queryset)
         # Who looks for a job wants its history.
         if self.value() == "all" or request.GET.get("q"):
             return queryset
         last = TaskRun.objects.order_by("job", "-started_at", "-id").distinct("job")
         return queryset.filter(pk__in=last.values("pk"))
+
+
+def failed_lately(runs: QuerySet[TaskRun]) -> QuerySet[TaskRun]:
+    """Return the runs of a day that failed."""
+    return runs.filter(started_at__gte=timezone.now() - timedelta(days=1)).exclude(error="")
 
 
 def state_of(row: TaskRun) -> SafeString:

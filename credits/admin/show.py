@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from credits import units
+from credits.amounts import say_money
 from credits.models import AccountStatus, HoldStatus
 from credits.models.memo import ActorKind, MemoFields, Reason
 from credits.pricelist import TOKEN_WORDS
@@ -53,6 +54,16 @@ def amount(value: Decimal, unit: str, *, signed: bool = False) -> str:
     least = min(units.decimal_places(unit), 2)
     fraction = fraction.rstrip("0").ljust(least, "0")
     return f"{whole}.{fraction}" if fraction else whole
+
+
+def written(value: Decimal, unit: str) -> str:
+    """Return an amount for files: the figure that people are shown, in plain digits. Never rounded."""
+    return amount(value, unit).replace(",", "").replace("−", "-")
+
+
+def money(minor: int, currency: str) -> str:
+    """Return an amount of money, in minor units, as a figure for people: 1,234.50. Its currency stands elsewhere."""
+    return say_money(minor, currency).partition(" ")[0].replace("-", "−")
 
 
 def quantity(value: Decimal) -> str:

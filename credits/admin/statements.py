@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
 
@@ -21,6 +21,7 @@ from credits import refusals
 from credits.admin import desk, show
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.previews import Change
+from credits.admin.spans import DaysForm, Echo, midnight, safe
 from credits.admin.verbs import Verb
 from credits.models import Account, AccountStatus, Transaction
 from credits.queries import balance_before, statement
@@ -37,29 +38,6 @@ HEADER = (
 )  # fmt: skip
 
 
-class Echo:
-    """What csv writes to: it hands each line on."""
-
-    def write(self, line: str) -> str:
-        """Return the line."""
-        return line
-
-
-class StatementForm(forms.Form):
-    """The days that it tells, both included."""
-
-    since = forms.DateField(label="From", widget=forms.DateInput({"type": "date", "class": "f-date"}))
-    until = forms.DateField(label="To", widget=forms.DateInput({"type": "date", "class": "f-date"}))
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a span that ends before it begins."""
-        data = super().clean() or {}
-        since, until = data.get("since"), data.get("until")
-        if since and until and not date(1970, 1, 2) <= since <= until < date(9999, 1, 1):
-            self.add_error("until", "It ends before it begins.")
-        return data
-
-
 def usual() -> dict[str, date]:
     """Return the last thirty days."""
     today = timezone.now().date()
@@ -69,11 +47,7 @@ def usual() -> dict[str, date]:
 def span(data: dict[str, Any]) -> tuple[datetime, datetime]:
     """Return the moments between which a statement tells, in UTC."""
     since, until = data["since"], data["until"] + timedelta(days=1)
-    return _midnight(since), _midnight(until)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return midnight(since), midnight(until)
 
 
 def context(account: Account, data: dict[str, Any]) -> dict[str, Any]:
@@ -108,18 +82,19 @@ def _line(row: Transaction, unit: str) -> dict[str, str]:
 
 
 def page(request: HttpRequest, account: Account) -> HttpResponseBase:
-    """Answer with a statement to print; with ?format=csv as a file that streams."""
+    """Answer with a statement to print; with ?format=csv as a file that streams. A wrong span is told, with 400."""
     if not request.user.has_perm("credits.view_transaction"):
         raise PermissionDenied
-    form = StatementForm(request.GET if "since" in request.GET else usual())
-    data = form.cleaned_data if form.is_valid() else usual()
+    form = DaysForm(request.GET if {"since", "until"} & request.GET.keys() else usual())
+    shown = {"form": form, "title": "Statement", "account": account}
+    if not form.is_valid():
+        return TemplateResponse(request, "admin/credits/statement.html", shown, status=400)
+    data = form.cleaned_data
     if request.GET.get("format") == "csv":
         answer = StreamingHttpResponse(lines(account, data), content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="statement-{data["since"]}-{data["until"]}.csv"'
         return answer
-    return TemplateResponse(
-        request, "admin/credits/statement.html", {"form": form, "title": "Statement", **context(account, data)}
-    )
+    return TemplateResponse(request, "admin/credits/statement.html", {**shown, **context(account, data)})
 
 
 def lines(account: Account, data: dict[str, Any]) -> Iterator[str]:
@@ -127,28 +102,26 @@ def lines(account: Account, data: dict[str, Any]) -> Iterator[str]:
     writer: Any = csv.writer(Echo())
     yield writer.writerow(HEADER)
     since, until = span(data)
-    after = 0
+    after, unit = 0, account.unit_id
     while rows := list(statement(account.pk, since=since, until=until, after=after).values_list(*COLUMNS)[:2000]):
         after = rows[-1][1]
         yield "".join(
-            writer.writerow([at.isoformat(), *figures, safe(feature), safe(words), safe(reference), pk])
-            for at, *figures, feature, words, reference, pk in rows
-        )
-
-
-def safe(text: str) -> str:
-    """Return text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+            writer.writerow(
+                [at.isoformat(), number, kind, *(show.written(each, unit) for each in amounts),
+                 safe(feature), safe(words), safe(reference), pk]
+            )
+            for at, number, kind, *amounts, feature, words, reference, pk in rows
+        )  # fmt: skip
 
 
 class SendStatement(Verb):
     path, title, permission = "send-statement", "Send a statement", "send_statement"
     does = "Sends the movements of these days to the account's e-mail address."
-    form_class = StatementForm
+    form_class = DaysForm
     statuses = set(AccountStatus)
 
     def form(self, data: Any = None) -> forms.Form:
-        return StatementForm(data, initial=usual())
+        return DaysForm(data, initial=usual())
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
         return digest([self.account.email])

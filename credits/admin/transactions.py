@@ -15,35 +15,26 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 
 from credits.admin import show
-from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
+from credits.admin.lists import Bounded, Days, OfAccount, OwnDays, as_uuid
 from credits.admin.policies import ReadOnly
-from credits.models import Account, Grant, Hold, Price, Transaction
+from credits.models import FAMILIES, Account, Grant, Hold, Price, Transaction
 from credits.services.history import draws_of
 
 Page = tuple[str | None, dict[str, Any]]
 
 
-# What the front page sums up under a name.
-FAMILIES = {
-    "sold": ("Sold", ("topup", "order")),
-    "spent": ("Spent", ("usage", "capture")),
-    "granted": ("Granted", ("plan", "trial", "promotion")),
-    "expired": ("Expired", ("expiry",)),
-}
-
-
-class Family(DropdownFilter):  # type: ignore[misc]
+class OfFamily(DropdownFilter):  # type: ignore[misc]
     """Several kinds at once, as the front page counts them."""
 
     title = "family"
     parameter_name = "family"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, label) for name, (label, _) in FAMILIES.items()]
+        return [(name, each.label) for name, each in FAMILIES.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Transaction]) -> QuerySet[Transaction]:
-        _, kinds = FAMILIES.get(self.value() or "", ("", ()))
-        return queryset.filter(kind__in=kinds) if kinds else queryset
+        family = FAMILIES.get(self.value() or "")
+        return queryset.filter(kind__in=family.kinds) if family else queryset
 
 
 @admin.register(Transaction)
@@ -56,11 +47,12 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_before_template = "admin/credits/of_account.html"
     list_filter = (
         OfAccount,
-        Family,
+        OfFamily,
         ("kind", ChoicesDropdownFilter),
         ("counterparty", ChoicesDropdownFilter),
         ("account__unit", RelatedDropdownFilter),
         ("recorded_at", Days),
+        ("day", OwnDays),
     )
     search_fields = ("reference_id",)
     search_help_text = "The exact id of a transaction, or an exact reference id."

@@ -21,6 +21,7 @@ from credits.models.allotments import Allotment
 from credits.models.bulk import BulkAdjustment, BulkLine, BulkStatus, LineStatus
 from credits.models.clock import ClockOffset
 from credits.models.events import Event, EventHorizon, EventType
+from credits.models.families import FAMILIES, Family
 from credits.models.grants import Grant, GrantCategory
 from credits.models.holds import Hold, HoldStatus
 from credits.models.idempotency import IdempotencyRecord
@@ -34,6 +35,7 @@ from credits.models.transactions import Counterparty, Transaction, TransactionKi
 from credits.models.units import Unit
 
 __all__ = [
+    "FAMILIES",
     "Account",
     "AccountStatus",
     "Allotment",
@@ -51,6 +53,7 @@ __all__ = [
     "Event",
     "EventHorizon",
     "EventType",
+    "Family",
     "Feature",
     "Grant",
     "GrantCategory",

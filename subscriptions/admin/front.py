@@ -25,10 +25,11 @@ def subscribed(request: HttpRequest) -> Iterator[Tile]:
         .values_list("plan_version__plan", "plan_version__plan__name")
         .annotate(count=Count("pk"))
     ):
-        yield Tile(f"On {name}", f"{count:,}", f"{address}?plan_version__plan__code__exact={plan}")
+        yield Tile(f"On {name}", f"{count:,}", f"{address}?live=yes&plan_version__plan__code__exact={plan}")
     due = live.filter(status=Status.PAST_DUE).count()
     yield Tile("Past due", f"{due:,}", f"{address}?status__exact={Status.PAST_DUE}", "not paid", alarm=bool(due))
-    since = timezone.now() - timedelta(days=DAYS)
+    # Days begin at midnight, there and in the list.
+    since = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
     link = f"{address}?status__exact={Status.CANCELED}&ended_at_from={since:%Y-%m-%d}"
     gone = Subscription.objects.filter(status=Status.CANCELED, ended_at__gte=since).count()
     yield Tile(f"Ended in {DAYS} days", f"{gone:,}", link, "churned")

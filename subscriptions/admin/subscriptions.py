@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from credits.admin import show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.models import Account
-from subscriptions.models import Status, Subscription, SubscriptionChange
+from subscriptions.models import LIVE, Status, Subscription, SubscriptionChange
 
 COLOURS = {
     Status.TRIALING: "info",
@@ -25,6 +27,19 @@ COLOURS = {
 }
 
 
+class LiveFilter(DropdownFilter):  # type: ignore[misc]
+    """Those that go on, as the front page counts them."""
+
+    title = "going on"
+    parameter_name = "live"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Not canceled")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
+        return queryset.filter(status__in=LIVE) if self.value() == "yes" else queryset
+
+
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every subscription there was, newest first, as last written."""
@@ -33,7 +48,7 @@ class SubscriptionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_display_links = ("begun",)
     list_select_related = ("account", "plan_version", "next_version")
     list_before_template = "admin/credits/of_account.html"
-    list_filter = (OfAccount, ("status", ChoicesDropdownFilter), "plan_version__plan", ("ended_at", Days))
+    list_filter = (OfAccount, ("status", ChoicesDropdownFilter), LiveFilter, "plan_version__plan", ("ended_at", Days))
     search_fields = ("id",)
     search_help_text = "The exact id of a subscription."
     ordering = ("-id",)

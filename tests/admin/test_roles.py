@@ -9,6 +9,7 @@ from django.test import Client
 
 from config.roles import ROLES
 from credits.admin.accounts import BY_PATH
+from credits.admin.desk import all_reports
 from credits.models import Account
 from tests.admin.conftest import Desk, text, verb_path
 from tests.books import Books
@@ -26,7 +27,7 @@ LISTS = {
     "credits/unit/": EVERYBODY,
     "credits/unpricedusage/": EVERYBODY,
     "credits/apikey/": {E, A},
-    "credits/taskrun/": {E, A},
+    "credits/taskrun/": {L, F, E, A},
     "credits/staffact/": {L, F, E, A},
     "credits/staffcap/": EVERYBODY,
     "credits/approvalrequest/": EVERYBODY,
@@ -44,7 +45,7 @@ LISTS = {
     "billing/difference/": EVERYBODY,
     "billing/autotopup/": EVERYBODY,
     "billing/straysubscription/": EVERYBODY,
-    "billing/providerevent/": {L, F, E, A},
+    "billing/providerevent/": EVERYBODY,
     "billing/webhookendpoint/": {S, L, E, A},
     "billing/webhookdelivery/": {S, L, E, A},
     "billing/notice/": EVERYBODY,
@@ -57,6 +58,16 @@ LISTS = {
     "django_celery_beat/crontabschedule/": {E, A},
     "django_celery_beat/solarschedule/": set(),
     "django_celery_beat/clockedschedule/": set(),
+}
+REPORTS = {
+    "trial-balance": EVERYBODY,
+    "liability": EVERYBODY,
+    "revenue": EVERYBODY,
+    "earned": EVERYBODY,
+    "deferred": EVERYBODY,
+    "credits": EVERYBODY,
+    "usage": EVERYBODY,
+    "movements": EVERYBODY,
 }
 FORMS = {
     "credits/price/new/": {F},
@@ -98,6 +109,7 @@ def test_the_tables_are_whole() -> None:
 
     assert models == set(LISTS)
     assert set(VERBS) == set(BY_PATH)
+    assert set(REPORTS) == {each.name for each in all_reports()}
     assert set(ROLES) == EVERYBODY
 
 
@@ -123,6 +135,15 @@ def test_pages_open_for_whom_they_should(database: None, role: str) -> None:
     refused = {page for page in pages if desk.get(page).status_code == 403}
     assert opened == {page for page, roles in pages.items() if role in roles}
     assert refused == set(pages) - opened
+
+
+@pytest.mark.parametrize("role", [*sorted(EVERYBODY), "no role"])
+def test_reports_open_for_whom_they_should(database: None, role: str) -> None:
+    desk = desk_of(role)
+
+    for how in ("", "?format=csv"):
+        opened = {name for name in REPORTS if desk.get(f"reports/{name}/{how}").status_code == 200}
+        assert opened == {name for name, roles in REPORTS.items() if role in roles}
 
 
 @pytest.mark.parametrize("role", [*sorted(EVERYBODY), "no role"])

@@ -25,7 +25,8 @@ FOCUSED = """() => {
 }"""
 HOSTILE = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title = 'taken over'\">"
 PAGES = (
-    "", "find/?q=ada", "reports/", "reports/revenue/", "credits/account/", "credits/transaction/", "credits/grant/",
+    "", "find/?q=ada", "reports/", "reports/revenue/", "reports/deferred/", "reports/movements/",
+    "reports/usage/?since=2026-02-01&until=2026-01-01", "credits/account/", "credits/transaction/", "credits/grant/",
     "credits/hold/", "credits/bulkadjustment/", "credits/bulkadjustment/upload/", "credits/approvalrequest/",
     "subscriptions/subscription/", "billing/payment/", "billing/providerevent/", "billing/difference/",
 )  # fmt: skip
