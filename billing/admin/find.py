@@ -60,10 +60,10 @@ def events(term: str) -> Iterator[desk.Hit]:
     """Find a webhook by its id, or those about something."""
     for row in ProviderEvent.objects.filter(event_id=term).defer("payload"):
         link = show.page_of(ProviderEvent, row.pk)
-        yield desk.Hit("Webhooks", row.event_id, link, f"{row.type}, {row.get_state_display()}", exact=True)
+        yield desk.Hit("Webhook inbox", row.event_id, link, f"{row.type}, {row.get_state_display()}", exact=True)
     for row in ProviderEvent.objects.filter(~Q(subject=""), subject=term).defer("payload").order_by("-id")[:MOST]:
         link = show.page_of(ProviderEvent, row.pk)
-        yield desk.Hit("Webhooks", row.event_id, link, f"{row.type}, {row.get_state_display()}")
+        yield desk.Hit("Webhook inbox", row.event_id, link, f"{row.type}, {row.get_state_display()}")
 
 
 def deliveries(term: str) -> Iterator[desk.Hit]:

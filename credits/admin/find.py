@@ -92,7 +92,7 @@ def _movements(term: str) -> Iterator[Hit]:
         rows |= {row.pk: row for row in named.order_by()[:MOST]}
     for row in rows.values():
         reference = f"{row.reference_type} {row.reference_id}".strip()
-        note = " · ".join(filter(None, (row.account.external_id, show.moment(row.recorded_at), reference)))
+        note = " · ".join(filter(None, (row.account.external_id, show.utc(row.recorded_at), reference)))
         link = show.page_of(Transaction, row.pk)
         yield Hit("Movements", f"{row} {row.account.unit_id}", link, note, exact=True, reference=row.pk != pk)
 
@@ -123,7 +123,7 @@ def _replies(term: str) -> Iterator[Hit]:
     for row in rows:
         if row.account_id is None:
             continue
-        note = f"of {row.owner}: answered {row.status} at {show.moment(row.created_at)} UTC"
+        note = f"of {row.owner}: answered {row.status} at {show.utc(row.created_at)}"
         yield Hit("Idempotency keys", row.key, show.page_of(Account, row.account_id), note, exact=True)
 
 

@@ -70,7 +70,7 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_select_related = ("account",)
     ordering = ("-id",)
     fieldsets: Sequence[tuple[str | None, dict[str, Any]]] = (
-        (None, {"fields": ("exactly", "who", "approved_by", "action", "what", "owner", "subject")}),
+        (None, {"fields": ("exactly", "who", "approved_by", "action", "told", "owner", "subject")}),
         ("Why", {"fields": ("reason", "note", "ticket")}),
         ("What it changed", {"fields": ("changed",)}),
         ("Trace", {"fields": ("request_id",)}),
@@ -84,7 +84,7 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return show.moment_tag(row.at)
 
     @admin.display(description="When")
-    def exactly(self, row: StaffAct) -> str:
+    def exactly(self, row: StaffAct) -> SafeString | str:
         return show.exactly(row.at)
 
     @admin.display(description="Who")
@@ -93,7 +93,11 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What")
     def said(self, row: StaffAct) -> SafeString:
-        return format_html('<span class="f-clip">{}</span>', row.what)
+        return format_html('<span class="f-clip" title="{}">{}</span>', row.what, show.in_zone(row.what))
+
+    @admin.display(description="What")
+    def told(self, row: StaffAct) -> SafeString:
+        return show.in_zone(row.what)
 
     @admin.display(description="Account")
     def owner(self, row: StaffAct) -> SafeString | str:
@@ -102,12 +106,13 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Why")
     def why(self, row: StaffAct) -> SafeString | str:
         words = "; ".join(filter(None, (row.get_reason_display(), row.note)))
-        return format_html('<span class="f-clip">{}</span>', words) if words else show.EMPTY
+        return format_html('<span class="f-clip" title="{0}">{0}</span>', words) if words else show.EMPTY
 
     @admin.display(description="Before and after")
     def changed(self, row: StaffAct) -> SafeString | str:
         names = [*row.before, *(name for name in row.after if name not in row.before)]
         lines = [(name, row.before.get(name, show.EMPTY), row.after.get(name, show.EMPTY)) for name in names]
+        lines = [tuple(map(show.in_zone, line)) for line in lines]
         return format_html_join("", "<div>{}: {} → {}</div>", lines) if lines else show.EMPTY
 
 

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 
-from credits.admin import show
+from credits.admin import lots, show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.models import Account, Grant, Hold, Price, Transaction
@@ -190,7 +190,7 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return format_html_join("", "<div>{}</div>", lines) or show.EMPTY
 
     @admin.display(description="Recorded exactly")
-    def exact_time(self, row: Transaction) -> str:
+    def exact_time(self, row: Transaction) -> SafeString | str:
         return show.exactly(row.recorded_at)
 
     @admin.display(description="Hash")
@@ -200,9 +200,11 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
 def lots_of(draws: list[list[Any]], unit: str) -> SafeString | str:
     """Return what each lot gained or lost, with links."""
+    drawn = draws_of(draws)
+    known = Grant.objects.in_bulk([lot for lot, _ in drawn])
     lines = [
-        (show.link(Grant, lot, f"Lot {show.short(lot)}"), show.amount(part, unit, signed=True))
-        for lot, part in draws_of(draws)
+        (show.link(Grant, lot, lots.name(known[lot]) if lot in known else f"Lot {show.short(lot)}"), part)
+        for lot, part in ((lot, show.amount(part, unit, signed=True)) for lot, part in drawn)
     ]
     return format_html_join("", "<div>{} {}</div>", lines) or show.EMPTY
 

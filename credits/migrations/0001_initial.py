@@ -333,6 +333,7 @@ class Migration(migrations.Migration):
                 ('hash', models.BinaryField()),
             ],
             options={
+                'verbose_name': 'movement',
                 'ordering': ['-id'],
             },
         ),

@@ -128,7 +128,11 @@ class TestTheCap:
         assert sam.post(path, **fields).status_code == 403
         assert dave.post(path, **fields).status_code == 302
         told = StaffAct.objects.filter(action="rights").latest("pk")
-        assert (told.actor_name, told.before["At once"], told.after["At once"]) == ("dave", "500.000000", "700")
+        assert (told.actor_name, told.before["At once"], told.after["At once"]) == (
+            "dave",
+            "500 credits",
+            "700 credits",
+        )
 
 
 class TestApproval:
