@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 from django.utils.text import capfirst
 
@@ -11,7 +13,7 @@ register = template.Library()
 
 
 @register.filter
-def called(address: object, otherwise: object = "") -> str:
+def called(address: object, otherwise: Any = "") -> str:
     """Return the sidebar's words for a list, by its address; where it has none, those given."""
     for group in UNFOLD["SIDEBAR"]["navigation"]:
         for item in group["items"]:

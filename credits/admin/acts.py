@@ -207,8 +207,9 @@ class Act:
         return self.page("form", form=form)
 
     def page(self, step: str, **context: Any) -> HttpResponse:
-        """Render a step."""
+        """Render a step. The browser may show it again on the way back: pressed again there, it is done once."""
         self.request.current_app = self.admin.admin_site.name
+        self.request.META["florin.returnable"] = True
         return TemplateResponse(
             self.request,
             self.templates[step],

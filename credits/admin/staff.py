@@ -112,7 +112,7 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def changed(self, row: StaffAct) -> SafeString | str:
         names = [*row.before, *(name for name in row.after if name not in row.before)]
         lines = [(name, row.before.get(name, show.EMPTY), row.after.get(name, show.EMPTY)) for name in names]
-        lines = [tuple(map(show.in_zone, line)) for line in lines]
+        lines = [(show.in_zone(name), show.in_zone(was), show.in_zone(now)) for name, was, now in lines]
         return format_html_join("", "<div>{}: {} → {}</div>", lines) if lines else show.EMPTY
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from credits.models import Account
 from credits.services.locks import read_account
@@ -189,3 +189,62 @@ def test_the_balance_is_told_exactly(hire: Hire) -> None:
     carol.open(of(account))
 
     carol.sees("1,234,567.250001", "USD")
+
+
+def test_the_way_back_shows_the_steps_again_and_does_nothing_twice(hire: Hire) -> None:
+    ada = customer()
+    before = read_account(ada.pk).balance
+    carol = hire("Support")
+    carol.open(of(ada))
+    carol.click("Adjust")
+    carol.fill("Change by", "25")
+    carol.choose("Reason", "Goodwill")
+    carol.click("Preview")
+    carol.click("Confirm")
+    carol.sees("Adjusted by +25 credits.")
+
+    carol.page.go_back()
+    carol.sees("What would change", "+25")
+    carol.click("Confirm")
+
+    carol.sees("This was done before. Nothing was done twice.")
+    assert read_account(ada.pk).balance == before + 25
+
+    carol.page.go_back()
+    carol.page.go_back()
+    expect(carol.page.get_by_label("Change by")).to_be_visible()
+
+
+def test_the_way_back_shows_nothing_once_signed_out(hire: Hire) -> None:
+    ada = customer()
+    carol = hire("Support")
+    carol.open(f"credits/account/{ada.pk}/adjust/")
+    carol.fill("Change by", "25")
+    carol.choose("Reason", "Goodwill")
+    carol.click("Preview")
+    carol.sees("What would change")
+
+    carol.page.evaluate("document.querySelector('form[action$=\"/logout/\"]').submit()")
+    carol.page.wait_for_url("**/logout/")
+    # What the POST answered is gone, and asking for it anew would be to post again.
+    with pytest.raises(Error, match="ERR_CACHE_MISS"):
+        carol.page.go_back()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo"])
+def test_previews_and_lists_to_choose_from_tell_the_readers_time(hire: Hire, zone: str) -> None:
+    account = make_account(external_id="owner-1", balance=20)
+    spent = spend(account, 5, at=datetime(2031, 3, 1, 20, 30, tzinfo=UTC))
+    carol = hire("Support", timezone_id=zone)
+
+    carol.open(f"credits/account/{account.pk}/refund/?movement={spent.id}")
+    expect(carol.page.locator("#id_movement option").last).to_contain_text("2031-03-02 05:30")
+    carol.open(f"credits/account/{account.pk}/grant/")
+    carol.fill("Amount", "5")
+    carol.fill("Expires at", "2031-05-06T20:00")
+    carol.choose("Reason", "Goodwill")
+    carol.click("Preview")
+
+    told = carol.page.locator(".f-preview time")
+    expect(told).to_have_text("2031-05-07 05:00")
+    expect(told).to_have_attribute("title", "2031-05-06 20:00 UTC")
