@@ -126,7 +126,7 @@ def _order(order: Allotment, unit: str) -> dict[str, Any]:
     every = "a month" if order.months == 1 else f"every {order.months} months"
     return {
         "name": str(order),
-        "source": order.source if order.description else "",
+        "source": order.source,
         "amount": f"{show.amount(order.amount, unit)} {every}",
         "rolls": "" if order.rollover_cap is None else f"up to {show.amount(order.rollover_cap, unit)} roll over",
         **_follows(order),

@@ -102,7 +102,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Name")
     def known_as(self, row: Account) -> SafeString:
         email = row.email if row.email != row.external_id else ""
-        return format_html('{}<div class="f-small">{}</div>', row.name or show.EMPTY, email)
+        return format_html('<div>{}<div class="f-small">{}</div></div>', row.name or show.EMPTY, email)
 
     @admin.display(description="Balance")
     def figure(self, row: Account) -> SafeString:

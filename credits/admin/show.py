@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from credits import moments, units
+from credits.amounts import grouped
 from credits.models import AccountStatus, HoldStatus
 from credits.models.memo import ActorKind, MemoFields
 from credits.pricelist import TOKEN_WORDS
@@ -58,9 +59,8 @@ def amount(value: Decimal, unit: str, *, signed: bool = False) -> str:
 
 
 def quantity(value: Decimal) -> str:
-    """Return a plain number for people: 1,000 or 0.000125. Never rounded."""
-    text = f"{value:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """Return a plain number for people: −1,000 or 0.000125. Never rounded."""
+    return grouped(value).replace("-", "−")
 
 
 def used(usage: Mapping[str, Any], feature: str) -> str:

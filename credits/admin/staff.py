@@ -63,14 +63,14 @@ class Ticket(TextFilter):  # type: ignore[misc]
 class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every act of staff, newest first."""
 
-    list_display = ("when", "who", "action", "said", "owner", "why", "ticket")
+    list_display = ("when", "who", "did", "said", "owner", "why", "ticket")
     list_display_links = ("when",)
     list_filter = (What, Who, OfAccount, Ticket, ("at", Days))
     list_before_template = "admin/credits/of_account.html"
     list_select_related = ("account",)
     ordering = ("-id",)
     fieldsets: Sequence[tuple[str | None, dict[str, Any]]] = (
-        (None, {"fields": ("exactly", "who", "approved_by", "action", "told", "owner", "subject")}),
+        (None, {"fields": ("exactly", "who", "approved_by", "did", "told", "owner", "subject")}),
         ("Why", {"fields": ("reason", "note", "ticket")}),
         ("What it changed", {"fields": ("changed",)}),
         ("Trace", {"fields": ("request_id",)}),
@@ -94,6 +94,10 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="What")
     def said(self, row: StaffAct) -> SafeString:
         return format_html('<span class="f-clip" title="{}">{}</span>', row.what, show.in_zone(row.what))
+
+    @admin.display(description="Action")
+    def did(self, row: StaffAct) -> str:
+        return dict(ACTIONS).get(row.action, row.action.replace("-", " ").capitalize())
 
     @admin.display(description="What")
     def told(self, row: StaffAct) -> SafeString:

@@ -20,8 +20,8 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
+from credits.admin.lots import in_words, reference, with_orders
 from credits.admin.lots import name as lot_name
-from credits.admin.lots import reference, with_orders
 from credits.models import Account, Grant, Price, Transaction, TransactionKind
 from credits.models.memo import Reason
 from credits.queries import last_before
@@ -150,7 +150,10 @@ def _why(row: Transaction) -> list[tuple[str, SafeString | str]]:
     said: list[tuple[str, SafeString | str]] = [
         ("Reason", dict(Reason.choices).get(row.reason, row.reason)),
         ("Ticket", str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""),
-        ("Reference", reference(row.reference_type, row.reference_id)),
+        (
+            "As" if in_words(row.reference_type, row.reference_id) else "Reference",
+            reference(row.reference_type, row.reference_id),
+        ),
     ]
     return [(label, text) for label, text in said if text]
 

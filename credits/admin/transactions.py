@@ -144,7 +144,8 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="What for")
     def said(self, row: Transaction) -> SafeString:
         words = row.description or row.feature or show.EMPTY
-        return format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        inner = format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        return format_html("<div>{}</div>", inner)
 
     @admin.display(description="By")
     def who(self, row: Transaction) -> str:

@@ -92,7 +92,7 @@ class TestTheCap:
         sam.confirm(alice, "adjust", amount="1", **ASKED)
 
         assert balance(alice) == 2100
-        assert "2000 are used today" in ApprovalRequest.objects.get().why
+        assert "2,000 are used today" in ApprovalRequest.objects.get().why
 
     def test_of_the_day_is_not_spent_twice_by_two_at_once(self, committed: None, alice: Account, bob: Account) -> None:
         sam = staff("sam", "Support")
