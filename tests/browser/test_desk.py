@@ -97,13 +97,50 @@ def test_menus_open_by_keyboard(hire: Hire) -> None:
     )
 
 
+def test_the_first_key_leads_past_the_menu_and_the_focus_is_seen(hire: Hire) -> None:
+    ada = customer()
+    carol = hire("Support")
+    carol.open(of(ada))
+
+    carol.page.keyboard.press("Tab")
+    assert carol.page.evaluate(FOCUSED) == "To the page"
+    carol.page.keyboard.press("Enter")
+    carol.page.keyboard.press("Tab")
+
+    focus = carol.page.locator("#main :focus-visible")
+    expect(focus).to_have_count(1)
+    expect(focus).to_have_css("outline-style", "solid")
+
+
+def test_each_verb_of_a_lead_is_reached_by_keyboard(hire: Hire) -> None:
+    ada = customer(plan="PRO")
+    lena = hire("Support lead", "lena")
+    lena.open(of(ada))
+    for name in ("Adjust", "Grant", "Refund", "Quotas", "Plan", "More"):
+        tab_to(lena.page, name)
+
+    lena.page.keyboard.press("Enter")
+
+    first = lena.page.get_by_role("link", name="Release a hold", exact=True).locator("visible=true")
+    expect(first).to_be_visible()
+
+
 def test_nothing_is_wider_than_a_phone(hire: Hire) -> None:
     ada = customer(plan="PRO")
     lena = hire("Support lead", "lena", viewport=PHONE)
 
-    for path in (*PAGES, of(ada), f"credits/account/{ada.pk}/adjust/", f"credits/account/{ada.pk}/statement/"):
+    verbs = [f"credits/account/{ada.pk}/{verb}/" for verb in ("adjust", "transfer", "change-plan", "statement")]
+    for path in (*PAGES, of(ada), *verbs):
         lena.open(path)
         assert lena.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+    lena.open(f"credits/account/{ada.pk}/grant/")
+    lena.fill("Amount", "7000")
+    lena.fill("Expires at", "2031-05-06T20:00")
+    lena.choose("Reason", "Goodwill")
+    for step in ("Preview", "Ask for approval"):
+        lena.click(step)
+        lena.sees("What would change")
+        assert lena.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], step
     lena.open(of(ada))
     lena.shot("phone", series="desk")
 
