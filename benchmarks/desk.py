@@ -57,7 +57,7 @@ def run(say: Callable[[str], None], *, movements: int, accounts: int) -> list[Fi
         "list of lots": "/admin/credits/grant/",
         "open lots by category": "/admin/credits/grant/?is_open__exact=1&category__exact=paid",
         "list of holds": "/admin/credits/hold/",
-        "what staff did": "/admin/credits/staffact/",
+        "staff acts": "/admin/credits/staffact/",
         "open lots by what was paid": "/admin/credits/grant/?is_open__exact=1&paid_in=EUR",
         "spent today": _moved("spent", 0),
         "spent in thirty days": _moved("spent", 29),
@@ -66,6 +66,8 @@ def run(say: Callable[[str], None], *, movements: int, accounts: int) -> list[Fi
         "movements of an account": "/admin/credits/transaction/?account=desk-busy",
         "find a name begun": "/admin/find/?q=desk-99",
         "find nothing": "/admin/find/?q=req-nowhere",
+        "accounts by a word of their ids": "/admin/credits/account/?q=busy",
+        "accounts by a word that all have": "/admin/credits/account/?q=desk",
         "front page": "/admin/",
     }
     with override_settings(STORAGES=STORAGES):

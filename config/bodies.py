@@ -53,7 +53,9 @@ def with_length(application: Application) -> Application:
         body = environ["wsgi.input"] = Body(environ["wsgi.input"], _said_length(environ))
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            ends = not body.read_whole and environ["SERVER_PROTOCOL"].startswith("HTTP/1")
+            # Django's own development server reads the rest by itself, and lets no application speak of connections.
+            ours = bool(environ.get("wsgi.input_terminated"))
+            ends = ours and not body.read_whole and environ["SERVER_PROTOCOL"].startswith("HTTP/1")
             return start_response(status, [*headers, ("Connection", "close")] if ends else headers, *error)
 
         return application(environ, start)

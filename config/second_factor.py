@@ -11,6 +11,7 @@ import secrets
 from base64 import b32encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import qrcode
 from django import forms
@@ -58,7 +59,9 @@ class SecondFactorMiddleware:
         if not self._asks(request):
             return self.get_response(request)
         messages.warning(request, "Nothing was changed: a code from your authenticator comes first.")
-        return HttpResponseRedirect(reverse("second-factor"))
+        came_from = urlsplit(request.headers.get("Referer", ""))
+        back = urlencode({"next": f"{came_from.path}?{came_from.query}".rstrip("?")}) if came_from.path else ""
+        return HttpResponseRedirect(f"{reverse('second-factor')}?{back}".rstrip("?"))
 
     def _asks(self, request: HttpRequest) -> bool:
         if not settings.SECOND_FACTOR or request.method in SAFE or not request.path_info.startswith("/admin/"):

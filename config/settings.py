@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.second_factor.SecondFactorMiddleware",
     "config.csp.ContentSecurityPolicyMiddleware",
+    "config.middleware.BackMiddleware",
     "config.nuls.NulMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

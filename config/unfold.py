@@ -88,7 +88,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _page("Accounts", "account_balance_wallet", "credits.account"),
-                    _page("Transactions", "receipt_long", "credits.transaction"),
+                    _page("Movements", "receipt_long", "credits.transaction"),
                     _page("Lots", "layers", "credits.grant"),
                     _page("Holds", "hourglass_top", "credits.hold"),
                     _page("Bulk adjustments", "playlist_add", "credits.bulkadjustment"),
@@ -177,7 +177,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Users", "person", "auth.user"),
                     _page("Groups", "group", "auth.group"),
                     _page("Caps", "speed", "credits.staffcap"),
-                    _page("What staff did", "history_edu", "credits.staffact"),
+                    _page("Staff acts", "history_edu", "credits.staffact"),
                 ],
             },
         ],

@@ -73,6 +73,12 @@ def say(amount: Decimal) -> str:
     return f"{amount:f}".rstrip("0").rstrip(".") if amount % 1 else f"{amount:.0f}"
 
 
+def grouped(amount: Decimal) -> str:
+    """Return an amount as text for people, its digits in groups: 1,000 or 0.000125. Never rounded."""
+    text = f"{amount:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def read_written(text: str, places: int) -> Decimal:
     """Return an amount that somebody wrote, like 50 or -12.5. Raises ValueError, with words for them."""
     text = text.strip().replace("−", "-")

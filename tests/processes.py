@@ -41,13 +41,33 @@ def celery(*arguments: str, **changed: str) -> Iterator[subprocess.Popen[bytes]]
 @contextmanager
 def web(*, workers: str = "1", **changed: str) -> Iterator[str]:
     """Run the web server, until the block is left. Returns its address once it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+    port = free_port()
+    command = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", port,
                "--workers", workers, "--no-ws", "--blocking-threads", "4", "--log-level", "error",
                "--workers-kill-timeout", "3", "config.wsgi:application"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed))
+    with listening(command, port, **changed) as base:
+        yield base
+
+
+@contextmanager
+def runserver(**changed: str) -> Iterator[str]:
+    """Run Django's own development server, until the block is left. Returns its address once it answers."""
+    port = free_port()
+    with listening(["manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"], port, **changed) as base:
+        yield base
+
+
+def free_port() -> str:
+    """Return a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+@contextmanager
+def listening(command: list[str], port: str, **changed: str) -> Iterator[str]:
+    """Run a server, until the block is left. Returns its address once it answers."""
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment(**changed))
     base = f"http://127.0.0.1:{port}"
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:

@@ -8,11 +8,14 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 
 from credits.models import Scope
 from credits.services.keys import create_api_key
 from tests.factories import make_account
+from tests.processes import runserver
 
 
 def test_connections_that_died_are_noticed_before_they_are_used(server: str) -> None:
@@ -68,3 +71,14 @@ def test_a_refusal_that_read_no_body_ends_the_connection_and_says_so(server: str
             answer = client.post("/api/v1/accounts/alice/debits", json={"amount": 1})
             assert (answer.status_code, answer.headers["Connection"]) == (401, "close")
         assert "Connection" not in client.get("/health").headers
+
+
+def test_djangos_own_server_answers_what_read_no_body_too(committed: None) -> None:
+    user = User.objects.create_superuser("dave")
+    client = Client()
+    client.force_login(user)
+    with runserver(SECOND_FACTOR="true") as base, httpx.Client(base_url=base) as caller:
+        caller.cookies.set("sessionid", client.cookies["sessionid"].value)
+        asked = caller.post("/admin/credits/unit/add/", data={"code": "EUR"})
+        assert (asked.status_code, asked.headers["Location"]) == (302, "/admin/second-factor/")
+        assert caller.post("/api/v1/accounts/alice/debits", json={"amount": 1}).status_code == 401

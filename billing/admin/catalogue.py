@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from billing.admin.shelf import ChangePack, MapPrice, NewPack, SellPack
@@ -29,16 +30,18 @@ class PackAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     list_display = ("name", "code", "brings", "price", "expires_after_days", "active", "price_reference")
     list_filter = ("active",)
-    fields = ("code", "name", "brings", "price", "expires_after_days", "active", "price_reference", "created_at")
+    fields = ("code", "name", "brings", "price", "expires_after_days", "active", "price_reference", "made")
     actions_list = ("new_pack", "publish")
     actions_detail = ("edit_pack", "retire_pack")
+
+    made = show.moment_of("created_at", "Made")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Pack | None = None) -> tuple[str, ...]:
         return self.fields
 
     @admin.display(description="Brings")
-    def brings(self, row: Pack) -> str:
-        return str(show.amount(row.credits, row.unit_id))
+    def brings(self, row: Pack) -> SafeString:
+        return show.in_unit(row.credits, row.unit_id)
 
     @admin.display(description="Price")
     def price(self, row: Pack) -> str:

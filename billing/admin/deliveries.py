@@ -56,8 +56,14 @@ class WebhookDeliveryAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     actions_detail = ("replay", "give_up")
     fields = (
         "type", "message_id", "to", "state", "age", "attempts", "answer", "error", "excerpt", "milliseconds",
-        "every_try", "occurred_at", "created_at", "last_try_at", "tried_until", "done_at", "what_is_sent",
+        "every_try", "happened", "made", "last_try", "tried_until_then", "done", "what_is_sent",
     )  # fmt: skip
+
+    happened = show.moment_of("occurred_at", "Happened")
+    made = show.moment_of("created_at", "Made")
+    last_try = show.moment_of("last_try_at", "Last try")
+    tried_until_then = show.moment_of("tried_until", "Tried until")
+    done = show.moment_of("done_at", "Done")
 
     def get_readonly_fields(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> tuple[str, ...]:
         return self.fields
@@ -70,10 +76,6 @@ class WebhookDeliveryAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ) -> tuple[QuerySet[WebhookDelivery], bool]:
         term = search_term.strip().replace("\0", "")
         return (queryset.filter(message_id=term) if term else queryset), False
-
-    @admin.display(description="Made (UTC)")
-    def made(self, row: WebhookDelivery) -> str:
-        return show.moment(row.created_at)
 
     @admin.display(description="Endpoint")
     def to(self, row: WebhookDelivery) -> SafeString:
@@ -90,7 +92,7 @@ class WebhookDeliveryAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Tries")
     def every_try(self, row: WebhookDelivery) -> SafeString | str:
         said = (
-            (each.number, show.moment(each.at), each.answer or "no answer", f"{each.milliseconds:,} ms", each.error)
+            (each.number, show.moment_tag(each.at), each.answer or "no answer", f"{each.milliseconds:,} ms", each.error)
             for each in row.tries.order_by("-number")[:50]
         )
         return format_html_join("", "{} · {} · {} · {} · {}<br>", said) or show.EMPTY

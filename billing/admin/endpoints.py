@@ -62,9 +62,16 @@ class WebhookEndpointAdmin(EndpointVerbs, ReadOnly, Bounded, ModelAdmin):  # typ
     actions_list = ("new_endpoint",)
     actions_detail = ("edit", "test", "rotate", "switch", "replay_failed", "delete_for_good")
     fields = (
-        "to", "description", "whose", "events", "state", "status_reason", "disabled_at", "signs", "sent",
-        "oldest_waiting", "failures", "failing_since", "tried_next", "succeeded", "created_by", "created_at", "id",
+        "to", "description", "whose", "events", "state", "status_reason", "disabled", "signs", "sent",
+        "oldest_waiting", "failures", "fails_since", "tried_next", "succeeded", "created_by", "made", "id",
     )  # fmt: skip
+
+    disabled = show.moment_of("disabled_at", "Disabled")
+    # Annotated below.
+    oldest_waiting = show.moment_of("waits", "Oldest waiting")
+    succeeded = show.moment_of("last_success_at", "Last success")
+    fails_since = show.moment_of("failing_since", "Failing since")
+    made = show.moment_of("created_at", "Made")
 
     def get_readonly_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> tuple[str, ...]:
         return self.fields
@@ -101,22 +108,14 @@ class WebhookEndpointAdmin(EndpointVerbs, ReadOnly, Bounded, ModelAdmin):  # typ
     def events(self, row: WebhookEndpoint) -> str:
         return ", ".join(each.removeprefix("evt.") for each in row.event_types) or "All"
 
-    @admin.display(description="Oldest waiting (UTC)")
-    def oldest_waiting(self, row: WebhookEndpoint) -> str:
-        return show.moment(row.waits)  # type: ignore[attr-defined]  # annotated above
-
-    @admin.display(description="Last success (UTC)")
-    def succeeded(self, row: WebhookEndpoint) -> str:
-        return show.moment(row.last_success_at)
-
-    @admin.display(description="Next try (UTC)")
-    def tried_next(self, row: WebhookEndpoint) -> str:
-        return show.moment(row.next_try_at) if row.failures and not row.disabled_at else show.EMPTY
+    @admin.display(description="Next try")
+    def tried_next(self, row: WebhookEndpoint) -> SafeString | str:
+        return show.moment_tag(row.next_try_at) if row.failures and not row.disabled_at else show.EMPTY
 
     @admin.display(description="Signed with")
     def signs(self, row: WebhookEndpoint) -> SafeString | str:
         said = (
-            (str(each), f", until {show.moment(each.expires_at)} UTC" if each.expires_at else "")
+            (str(each), show.in_zone(f", until {show.utc(each.expires_at)}" if each.expires_at else ""))
             for each in endpoints.signing_secrets(row, timezone.now())
         )
         return format_html_join("", "{}{}<br>", said) or show.EMPTY

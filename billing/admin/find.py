@@ -27,14 +27,11 @@ MOST = 10
 
 
 def customers(term: str) -> Iterator[desk.Hit]:
-    """Find an account by the provider's customer, or by an invoice or a page to pay on."""
+    """Find an account by the provider's customer, or by a page to pay on."""
     rows: list[tuple[str, str, UUID]] = [
         ("Customers", row.provider_id, row.account_id)
         for row in Customer.objects.filter(~Q(provider_id=""), provider_id=term)
     ]
-    number = Q(number=term) & ~Q(number="")
-    rows += [("Invoices", row.number or term, row.account_id) for row in Invoice.objects.filter(provider_id=term)]
-    rows += [("Invoices", row.number, row.account_id) for row in Invoice.objects.filter(number)[:MOST]]
     checkout = Q(provider_id=term) & ~Q(provider_id="")
     if pk := as_uuid(term):
         checkout |= Q(pk=pk)
@@ -42,6 +39,14 @@ def customers(term: str) -> Iterator[desk.Hit]:
     names = Account.objects.in_bulk([account for _, _, account in rows])
     for kind, title, account in rows:
         yield desk.Hit(kind, title, show.page_of(Account, account), names[account].external_id, exact=True)
+
+
+def invoices(term: str) -> Iterator[desk.Hit]:
+    """Find an invoice by its id or number."""
+    for named in (Q(provider_id=term), Q(number=term) & ~Q(number="")):
+        for row in Invoice.objects.filter(named).select_related("account")[:MOST]:
+            note = f"{say_money(row.amount_minor, row.currency)} of {row.account.external_id}, {row.status}"
+            yield desk.Hit("Invoices", row.number or row.provider_id, show.page_of(Invoice, row.pk), note, exact=True)
 
 
 def payments(term: str) -> Iterator[desk.Hit]:
@@ -60,10 +65,10 @@ def events(term: str) -> Iterator[desk.Hit]:
     """Find a webhook by its id, or those about something."""
     for row in ProviderEvent.objects.filter(event_id=term).defer("payload"):
         link = show.page_of(ProviderEvent, row.pk)
-        yield desk.Hit("Webhooks", row.event_id, link, f"{row.type}, {row.get_state_display()}", exact=True)
+        yield desk.Hit("Webhook inbox", row.event_id, link, f"{row.type}, {row.get_state_display()}", exact=True)
     for row in ProviderEvent.objects.filter(~Q(subject=""), subject=term).defer("payload").order_by("-id")[:MOST]:
         link = show.page_of(ProviderEvent, row.pk)
-        yield desk.Hit("Webhooks", row.event_id, link, f"{row.type}, {row.get_state_display()}")
+        yield desk.Hit("Webhook inbox", row.event_id, link, f"{row.type}, {row.get_state_display()}")
 
 
 def deliveries(term: str) -> Iterator[desk.Hit]:
@@ -77,6 +82,7 @@ def deliveries(term: str) -> Iterator[desk.Hit]:
 
 desk.register(
     desk.Finder("billing.view_payment", customers),
+    desk.Finder("billing.view_invoice", invoices),
     desk.Finder("billing.view_payment", payments),
     desk.Finder("billing.view_providerevent", events),
     desk.Finder("billing.view_webhookdelivery", deliveries),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
@@ -59,10 +59,10 @@ class InvoiceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return show.badge(row.status.capitalize(), COLOURS.get(row.status, "default"))
 
     @admin.display(description="Pays for")
-    def period(self, row: Invoice) -> str:
+    def period(self, row: Invoice) -> SafeString | str:
         if row.period_starts_at is None or row.period_ends_at is None:
             return show.EMPTY
-        return f"{row.period_starts_at:%Y-%m-%d} to {row.period_ends_at:%Y-%m-%d} (UTC)"
+        return format_html("{} to {}", show.day_tag(row.period_starts_at), show.day_tag(row.period_ends_at))
 
     @admin.display(description="In Stripe's dashboard")
     def at_provider(self, row: Invoice) -> SafeString | str:

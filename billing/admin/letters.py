@@ -38,7 +38,10 @@ class DeadLetterAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     search_help_text = "The exact id of a message, or a code such as insufficient_credits."
     ordering = ("-id",)
     actions_detail = ("replay", "dismiss")
-    fields = ("subject", "message_id", "what_became", "code", "error", "came_at", "closed_at", "as_it_came")
+    fields = ("subject", "message_id", "what_became", "code", "error", "came", "closed", "as_it_came")
+
+    came = show.moment_of("came_at", "Came")
+    closed = show.moment_of("closed_at", "Settled")
 
     def get_readonly_fields(self, request: HttpRequest, obj: DeadLetter | None = None) -> tuple[str, ...]:
         return self.fields
@@ -53,10 +56,6 @@ class DeadLetterAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if not term:
             return queryset, False
         return queryset.filter(message_id=term) | queryset.filter(code=term), False
-
-    @admin.display(description="Came (UTC)")
-    def came(self, row: DeadLetter) -> str:
-        return show.moment(row.came_at)
 
     @admin.display(description="State")
     def what_became(self, row: DeadLetter) -> SafeString:

@@ -28,14 +28,14 @@ class NoticeAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_before_template = "admin/credits/of_account.html"
     list_filter = (OfAccount, ("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
     ordering = ("-id",)
-    fields = ("owner", "kind", "email", "state", "attempts", "error", "facts", "created_at", "sent_at", "next_try_at")
+    fields = ("owner", "kind", "email", "state", "attempts", "error", "facts", "made", "sent", "next_try")
+
+    made = show.moment_of("created_at", "Written")
+    sent = show.moment_of("sent_at", "Sent")
+    next_try = show.moment_of("next_try_at", "Next try")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Notice | None = None) -> tuple[str, ...]:
         return self.fields
-
-    @admin.display(description="Written (UTC)")
-    def made(self, row: Notice) -> str:
-        return show.moment(row.created_at)
 
     @admin.display(description="Account")
     def owner(self, row: Notice) -> SafeString:
@@ -58,7 +58,10 @@ class NoticeAddressAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     search_fields = ("email",)
     search_help_text = "The exact address."
     ordering = ("-id",)
-    fields = ("email", "owner", "wants", "created_at", "unsubscribed_at")
+    fields = ("email", "owner", "wants", "made", "unsubscribed")
+
+    made = show.moment_of("created_at", "First written to")
+    unsubscribed = show.moment_of("unsubscribed_at", "Unsubscribed")
 
     def get_readonly_fields(self, request: HttpRequest, obj: NoticeAddress | None = None) -> tuple[str, ...]:
         return self.fields

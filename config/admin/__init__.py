@@ -3,7 +3,9 @@
 from django.contrib import admin
 
 from config.admin import people, schedule
+from credits.moments import EMPTY
 
 __all__ = ["people", "schedule"]
 
 admin.site.index_title = "Start"
+admin.site.empty_value_display = EMPTY

@@ -14,6 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from credits.admin import show
 from credits.admin.logged import Logged, actor_of, request_id
 from credits.services.caps import rename_role
 from credits.services.staff import Told, record_act
@@ -77,6 +78,12 @@ class UserAdmin(Rights, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    # When somebody came and was here last is told; nobody sets it.
+    fieldsets = (*(DjangoUserAdmin.fieldsets or ())[:-1], ("Time", {"fields": ("signed_in", "joined")}))
+    readonly_fields = ("signed_in", "joined")
+
+    signed_in = show.moment_of("last_login", "Last signed in")
+    joined = show.moment_of("date_joined", "Since")
 
 
 @admin.register(Group)

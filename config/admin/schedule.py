@@ -13,6 +13,8 @@ from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from credits.admin import show
+
 admin.site.unregister([PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule])
 
 
@@ -35,8 +37,15 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[mis
 
     form = PeriodicTaskForm
     date_hierarchy = None
-    list_display = ("name", "enabled", "scheduler", "last_run_at", "description")
+    list_display = ("name", "enabled", "scheduler", "ran", "description")
     list_filter = ("enabled",)
+    readonly_fields = ("ran", "crontab_translation")
+    fieldsets = tuple(
+        (title, {**page, "fields": tuple("ran" if name == "last_run_at" else name for name in page["fields"])})
+        for title, page in beat.PeriodicTaskAdmin.fieldsets
+    )
+
+    ran = show.moment_of("last_run_at", "Last run")
 
     @admin.action(description="Run selected tasks now")
     def run_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from credits.admin import account_use, show, timeline
+from credits.admin import lots as naming
 from credits.admin.desk import Tile
 from credits.admin.refundable import left_to_refund
 from credits.models import Account, AccountStatus, Grant, Hold, HoldStatus, Transaction, TransactionKind
@@ -94,8 +95,8 @@ def _lot(lot: Grant, unit: str) -> dict[str, Any]:
     lapsed = lot.is_open and lot.expires_at is not None and lot.expires_at <= clock.now()
     state = "Empty" if not lot.is_open else "Expired" if lapsed else "Open"
     return {
-        "link": show.link(Grant, lot.pk, timeline.lot_name(lot)),
-        "source": lot.source,
+        "link": show.link(Grant, lot.pk, naming.name(lot)),
+        "source": naming.source(lot),
         "amount": show.amount(lot.amount, unit),
         "remaining": show.amount(lot.remaining, unit),
         "held": show.amount(lot.held, unit) if lot.held else "",

@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.html import format_html
+
 from credits.admin import quota_words, show
 from credits.models import Account, Allotment, Measure, QuotaPeriod, QuotaWindow
 from credits.plan import Sheet
 from credits.plan.quotas import standing
 from credits.plan.state import ZERO, QuotaCount, QuotaKey
 from credits.plan.windows import Period
+from credits.services import clock
 from credits.statistics import Line, mark_of, statistics, usage_by_feature
 
 MOST_WINDOWS = 30
@@ -123,12 +126,21 @@ def _order(order: Allotment, unit: str) -> dict[str, Any]:
     every = "a month" if order.months == 1 else f"every {order.months} months"
     return {
         "name": str(order),
-        "source": order.source if order.description else "",
+        "source": order.source,
         "amount": f"{show.amount(order.amount, unit)} {every}",
         "rolls": "" if order.rollover_cap is None else f"up to {show.amount(order.rollover_cap, unit)} roll over",
-        "next": show.moment_tag(order.next_at) if order.next_at else "Ended",
-        "ends": show.moment_tag(order.ends_at) if order.ends_at else "",
+        **_follows(order),
     }
+
+
+def _follows(order: Allotment) -> dict[str, Any]:
+    """Return what comes next of an order. That of a plan may cover one period: the next one brings an order anew."""
+    ends = show.moment_tag(order.ends_at)
+    if order.next_at is not None:
+        return {"next": show.moment_tag(order.next_at), "ends": format_html("ends {}", ends) if order.ends_at else ""}
+    if order.ends_at is not None and order.ends_at > clock.now():
+        return {"next": format_html("All came until {}", ends), "ends": "a period that follows is ordered anew"}
+    return {"next": "Ended", "ends": ends if order.ends_at else ""}
 
 
 def _chart(lines: list[Line], unit: str) -> list[Bar]:

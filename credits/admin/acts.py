@@ -129,7 +129,7 @@ class Act:
             return self.ask_approval(form, given, str(above))
         if done is None:
             return self.preview(form, given, changed=True)
-        messages.success(self.request, self.said(done, form.cleaned_data))
+        messages.success(self.request, show.in_zone(self.said(done, form.cleaned_data)))
         return HttpResponseRedirect(self.home)
 
     def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
@@ -209,8 +209,9 @@ class Act:
         return self.page("form", form=form)
 
     def page(self, step: str, **context: Any) -> HttpResponse:
-        """Render a step."""
+        """Render a step. The browser may show it again on the way back: pressed again there, it is done once."""
         self.request.current_app = self.admin.admin_site.name
+        self.request.META["florin.returnable"] = True
         return TemplateResponse(
             self.request,
             self.templates[step],
@@ -225,13 +226,15 @@ class Act:
 
     def asked(self, form: forms.Form) -> list[tuple[str, str]]:
         """Return what was filled in, for people."""
-        return [(str(field.label), self.read(field, form.cleaned_data)) for field in form if not field.is_hidden]
+        fields = [field for field in form if not field.is_hidden]
+        # It is filled in as UTC, and read in the reader's own zone.
+        return [(str(field.label).removesuffix(" (UTC)"), self.read(field, form.cleaned_data)) for field in fields]
 
     def read(self, field: Any, data: dict[str, Any]) -> str:
         """Return what was filled into a field, for people."""
         value = data[field.name]
         if isinstance(field.field, forms.DateTimeField):
-            return f"{show.moment(value)} UTC" if value else show.EMPTY
+            return show.utc(value)
         if isinstance(value, Decimal):
             return show.quantity(value)
         choices = dict(getattr(field.field, "choices", ()))

@@ -236,7 +236,7 @@ class Doing:
             return
         done, act, data = self.done
         try:
-            messages.success(self.request, f"Approved. {act.said(act.finish(done), data)}")
+            messages.success(self.request, show.in_zone(f"Approved. {act.said(act.finish(done), data)}"))
         except Refusal as refusal:
             messages.error(self.request, f"Approved, but it was refused: {refusal.detail}")
 

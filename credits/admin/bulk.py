@@ -96,13 +96,25 @@ def _read(text: str) -> Iterator[services.Asked]:
 class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every bulk adjustment, newest first."""
 
-    list_display = ("file_name", "state", "lines_count", "done_count", "refused_count", "actor_name", "made")
+    list_display = ("file_name", "state", "lines", "done", "refused", "actor_name", "made")
     ordering = ("-id",)
     list_before_template = "admin/credits/bulk/new.html"
 
     @admin.display(description="Status")
     def state(self, row: BulkAdjustment) -> SafeString:
         return show.badge(row.get_status_display(), COLOURS[BulkStatus(row.status)])
+
+    @admin.display(description="Lines")
+    def lines(self, row: BulkAdjustment) -> str:
+        return f"{row.lines_count:,}"
+
+    @admin.display(description="Done")
+    def done(self, row: BulkAdjustment) -> str:
+        return f"{row.done_count:,}"
+
+    @admin.display(description="Refused")
+    def refused(self, row: BulkAdjustment) -> str:
+        return f"{row.refused_count:,}"
 
     @admin.display(description="Made")
     def made(self, row: BulkAdjustment) -> SafeString | str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -49,7 +51,7 @@ class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
     """Above its cap, an action waits for a second person. A role without caps for an action has none."""
 
     form = CapForm
-    list_display = ("role", "action", "unit", "at_once", "a_day", "approves")
+    list_display = ("role", "action", "at_once", "a_day", "approves")
     list_filter = ("role", "action")
     ordering = ("role", "unit", "action")
 
@@ -57,16 +59,16 @@ class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
         return {}
 
     @admin.display(description="At once")
-    def at_once(self, row: StaffCap) -> str:
-        return show.amount(row.per_action, row.unit_id)
+    def at_once(self, row: StaffCap) -> SafeString:
+        return show.in_unit(row.per_action, row.unit_id)
 
     @admin.display(description="In a day")
-    def a_day(self, row: StaffCap) -> str:
-        return show.amount(row.per_day, row.unit_id)
+    def a_day(self, row: StaffCap) -> SafeString:
+        return show.in_unit(row.per_day, row.unit_id)
 
     @admin.display(description="Approves at once")
-    def approves(self, row: StaffCap) -> str:
-        return "Any amount" if row.per_approval is None else show.amount(row.per_approval, row.unit_id)
+    def approves(self, row: StaffCap) -> SafeString | str:
+        return "Any amount" if row.per_approval is None else show.in_unit(row.per_approval, row.unit_id)
 
     def save_model(self, request: HttpRequest, obj: StaffCap, form: Any, change: bool) -> None:  # noqa: FBT001
         """Write down what the cap was, with what it is."""
@@ -77,7 +79,12 @@ class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
 
 
 def _figures(row: StaffCap | None) -> dict[str, str]:
-    if row is None:
-        return {}
-    approves = "Any amount" if row.per_approval is None else str(row.per_approval)
-    return {"At once": str(row.per_action), "In a day": str(row.per_day), "Approves at once": approves}
+    return {name: _told(value, row.unit_id) for name, value in _three(row)} if row else {}
+
+
+def _told(value: Decimal | None, unit: str) -> str:
+    return "Any amount" if value is None else f"{show.amount(value, unit)} {unit}"
+
+
+def _three(row: StaffCap) -> list[tuple[str, Decimal | None]]:
+    return [("At once", row.per_action), ("In a day", row.per_day), ("Approves at once", row.per_approval)]

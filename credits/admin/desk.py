@@ -49,7 +49,10 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something that was found. ``exact`` where it is called just so; ``reference`` where it only refers to that."""
+    """Something that was found. ``exact`` where it is called just so; ``reference`` where it only refers to that.
+
+    Without a link it is there, and not for this user to see.
+    """
 
     kind: str
     title: str
@@ -61,10 +64,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Looks something up by an index. Asked only for those who may see what it finds."""
+    """Looks something up by an index. Asked only for those who may see what it finds, and lack ``lacking``."""
 
     permission: str
     find: Callable[[str], Iterable[Hit]]
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,8 @@ def approvable(action: str) -> Approvable:
 
 def finders(request: HttpRequest) -> list[Finder]:
     """Return the finders of what the user may see."""
-    return [each for each in _finders if request.user.has_perm(each.permission)]
+    may = request.user.has_perm
+    return [each for each in _finders if may(each.permission) and not (each.lacking and may(each.lacking))]
 
 
 def reports(request: HttpRequest) -> dict[str, Report]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,11 +16,26 @@ from django.template.response import TemplateResponse
 from credits.admin import desk, show
 from credits.admin.desk import Finder, Hit
 from credits.admin.lists import as_uuid
-from credits.models import Account, ApiKey, Grant, Hold, IdempotencyRecord, Transaction, Unit
-from credits.models.accounts import account_id
+from credits.admin.words import words_of
+from credits.models import (
+    Account,
+    ApiKey,
+    ApprovalRequest,
+    BulkAdjustment,
+    Grant,
+    Hold,
+    StaffAct,
+    Transaction,
+    Unit,
+)
+from credits.models.accounts import WORDS, account_id
 
 MOST = 10
 LONGEST = 255
+# So many characters of a key are its visible beginning.
+PREFIX = 12
+# A reference as it is told: order FL-4242, or order:FL-4242.
+TYPED = re.compile(r"([\w.-]{1,50})(?::| )(.+)")
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -30,10 +45,11 @@ def page(request: HttpRequest) -> HttpResponse:
     term = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
     hits = found(request, term) if term else []
     exact = [hit for hit in hits if hit.exact]
-    for links in ({hit.link for hit in exact if not hit.reference}, {hit.link for hit in exact}):
+    linked = [hit for hit in exact if hit.link]
+    for links in ({hit.link for hit in linked if not hit.reference}, {hit.link for hit in linked}):
         if len(links) == 1:
             return HttpResponseRedirect(links.pop())
-    if len(hits) == 1:
+    if len(hits) == 1 and hits[0].link:
         return HttpResponseRedirect(hits[0].link)
     groups: dict[str, list[Hit]] = {}
     for hit in hits:
@@ -47,7 +63,7 @@ def found(request: HttpRequest, term: str) -> list[Hit]:
     hits: dict[str, Hit] = {}
     for finder in desk.finders(request):
         for hit in finder.find(term):
-            hits.setdefault(f"{hit.kind} {hit.link}", hit)
+            hits.setdefault(f"{hit.kind} {hit.link or hit.title}", hit)
     return sorted(hits.values(), key=lambda hit: not hit.exact)
 
 
@@ -64,17 +80,9 @@ def _accounts(term: str) -> Iterator[Hit]:
         # One index each: together they would be a scan.
         for row in others.filter(prefix)[:MOST]:
             yield _account(row, exact=row.email.lower() == term.lower())
-    if words := _words(term):
-        for row in others.alias(words=SearchVector("name", config="simple")).filter(words=words)[:MOST]:
+    if words := words_of(term):
+        for row in others.alias(words=WORDS).filter(words=words)[:MOST]:
             yield _account(row, exact=False)
-
-
-def _words(term: str) -> SearchQuery | None:
-    """Return what finds names with words that begin like these; nothing for what half of all names begin with."""
-    words = re.findall(r"\w+", term)
-    if not any(len(word) > 2 for word in words):
-        return None
-    return SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")
 
 
 def _account(row: Account, *, exact: bool) -> Hit:
@@ -90,9 +98,12 @@ def _movements(term: str) -> Iterator[Hit]:
     for name in ("reference_id", "request_id"):
         named = Transaction.objects.filter(~Q(**{name: ""}), **{name: term}).select_related("account")
         rows |= {row.pk: row for row in named.order_by()[:MOST]}
+    if typed := TYPED.fullmatch(term):
+        named = Transaction.objects.filter(reference_type=typed[1], reference_id=typed[2]).exclude(reference_id="")
+        rows |= {row.pk: row for row in named.select_related("account").order_by()[:MOST]}
     for row in rows.values():
         reference = f"{row.reference_type} {row.reference_id}".strip()
-        note = " · ".join(filter(None, (row.account.external_id, show.moment(row.recorded_at), reference)))
+        note = " · ".join(filter(None, (row.account.external_id, show.utc(row.recorded_at), reference)))
         link = show.page_of(Transaction, row.pk)
         yield Hit("Movements", f"{row} {row.account.unit_id}", link, note, exact=True, reference=row.pk != pk)
 
@@ -111,20 +122,54 @@ def _lots(term: str) -> Iterator[Hit]:
 
 def _keys(term: str) -> Iterator[Hit]:
     # Who pastes a whole key finds it by its visible beginning; the rest is looked at by nobody.
-    prefix_length = 12
-    rows = ApiKey.objects.filter(Q(prefix=term[:prefix_length]) | Q(name=term)) if len(term) > 3 else []
+    rows = ApiKey.objects.filter(Q(prefix=term[:PREFIX]) | Q(name=term)) if len(term) > 3 else []
     for row in rows:
         yield Hit("API keys", row.name, show.page_of(ApiKey, row.pk), f"{row.prefix}…, of {row.owner}", exact=True)
 
 
-def _replies(term: str) -> Iterator[Hit]:
-    owners = list(ApiKey.objects.order_by().values_list("owner", flat=True).distinct()[:1000])
-    rows = IdempotencyRecord.objects.filter(owner__in=owners, key=term)[:MOST]
+def _hidden_keys(term: str) -> Iterator[Hit]:
+    """Tell that there is a key, whose it is and who may see it, to those who may not."""
+    rows = ApiKey.objects.filter(prefix=term[:PREFIX]) if len(term) >= PREFIX else []
     for row in rows:
-        if row.account_id is None:
-            continue
-        note = f"of {row.owner}: answered {row.status} at {show.moment(row.created_at)} UTC"
-        yield Hit("Idempotency keys", row.key, show.page_of(Account, row.account_id), note, exact=True)
+        account = Account.objects.filter(external_id=row.owner).order_by("created_at").first()
+        link = show.page_of(Account, account.pk) if account else ""
+        named = Group.objects.filter(permissions__codename="view_apikey")
+        may = " and ".join(named.order_by("name").values_list("name", flat=True)) or "superusers"
+        state = "revoked" if row.revoked_at else "known"
+        note = f"{row.name}, of {row.owner}: {state}. More of it is for {may} to see."
+        yield Hit("API keys", f"{row.prefix}…", link, note, exact=True, reference=True)
+
+
+def _tickets(term: str) -> Iterator[Hit]:
+    """Find the accounts that something was done about for a ticket."""
+    acts = StaffAct.objects.filter(~Q(ticket=""), ticket=term, account__isnull=False).select_related("account")
+    for act in acts.order_by("-id")[:MOST]:
+        if act.account is not None:
+            note = f"{act.what[:120]} {show.utc(act.at)}"
+            link = show.page_of(Account, act.account.pk)
+            yield Hit("Accounts of the ticket", act.account.external_id, link, note, exact=True, reference=True)
+
+
+def _acts(term: str) -> Iterator[Hit]:
+    """Find what staff did for a ticket, or with a request."""
+    for name in ("ticket", "request_id"):
+        for act in StaffAct.objects.filter(~Q(**{name: ""}), **{name: term}).order_by("-id")[:MOST]:
+            note = f"by {act.actor_name}, {show.utc(act.at)}"
+            yield Hit("Staff acts", act.what[:120], show.page_of(StaffAct, act.pk), note, exact=True)
+
+
+def _approvals(term: str) -> Iterator[Hit]:
+    """Find what was asked for with a ticket."""
+    for row in ApprovalRequest.objects.filter(~Q(ticket=""), ticket=term).order_by("-id")[:MOST]:
+        note = f"{row.get_status_display()}, {show.utc(row.asked_at)}"
+        yield Hit("Approvals", str(row), show.page_of(ApprovalRequest, row.pk), note, exact=True)
+
+
+def _bulks(term: str) -> Iterator[Hit]:
+    """Find the bulk adjustments of a ticket."""
+    for row in BulkAdjustment.objects.filter(~Q(ticket=""), ticket=term).order_by("-id")[:MOST]:
+        note = f"{row.get_status_display()}, by {row.actor_name}"
+        yield Hit("Bulk adjustments", str(row), show.page_of(BulkAdjustment, row.pk), note, exact=True)
 
 
 desk.register(
@@ -133,5 +178,9 @@ desk.register(
     Finder("credits.view_hold", _holds),
     Finder("credits.view_grant", _lots),
     Finder("credits.view_apikey", _keys),
-    Finder("credits.view_account", _replies),
+    Finder("credits.view_account", _hidden_keys, lacking="credits.view_apikey"),
+    Finder("credits.view_staffact", _acts),
+    Finder("credits.view_account", _tickets, lacking="credits.view_staffact"),
+    Finder("credits.view_approvalrequest", _approvals),
+    Finder("credits.view_bulkadjustment", _bulks),
 )

@@ -9,11 +9,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter, TextFilter
 
-from credits.admin import show
+from credits.admin import lots, show
 from credits.admin.lists import Bounded, Days, OfAccount, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.amounts import say_money
@@ -39,7 +40,7 @@ class PaidIn(TextFilter):  # type: ignore[misc]
 class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every lot there was, newest first."""
 
-    list_display = ("lot", "owner", "category", "came_in", "left", "worth", "in_holds", "expires", "source")
+    list_display = ("lot", "owner", "came_in", "left", "worth", "in_holds", "expires", "came_from")
     list_display_links = ("lot",)
     list_select_related = ("account",)
     list_before_template = "admin/credits/of_account.html"
@@ -57,14 +58,14 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     fieldsets: Sequence[Page] = (
         (None, {"fields": ("owner", "category", "came_in", "left", "in_holds", "state")}),
         ("Terms", {"fields": ("priority", "expires", "transferable", "paid", "worth")}),
-        ("Where from", {"fields": ("source", "opened_by", "from_lot", "created", "id")}),
+        ("Where from", {"fields": ("came_from", "opened_by", "from_lot", "created", "id")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> list[str]:
         return [name for _, page in self.fieldsets for name in page["fields"]]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
-        return Grant.objects.select_related("account")
+        return lots.with_orders(Grant.objects.select_related("account"))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Grant], search_term: str
@@ -75,8 +76,12 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return (queryset.filter(pk=pk) if pk else queryset.none()), False
 
     @admin.display(description="Lot")
-    def lot(self, row: Grant) -> str:
-        return show.short(row.pk)
+    def lot(self, row: Grant) -> SafeString:
+        return format_html('<span title="{}">{}</span>', row.pk, lots.name(row))
+
+    @admin.display(description="Source")
+    def came_from(self, row: Grant) -> SafeString | str:
+        return lots.source(row) or show.EMPTY
 
     @admin.display(description="Account")
     def owner(self, row: Grant) -> SafeString:

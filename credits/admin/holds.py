@@ -94,7 +94,8 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="What for")
     def said(self, row: Hold) -> SafeString:
         words = row.description or row.feature or show.EMPTY
-        return format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        inner = format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        return format_html("<div>{}</div>", inner)
 
     @admin.display(description="By")
     def who(self, row: Hold) -> str:

@@ -109,7 +109,7 @@ class HoldVerb(Verb):
     def label(self, row: Hold) -> str:
         """Return a hold as a choice."""
         amount = show.amount(row.remaining, self.unit)
-        return f"{show.moment(row.created_at)} · {amount} {self.unit} · {row.description or row.feature or 'no words'}"
+        return f"{show.utc(row.created_at)} · {amount} {self.unit} · {row.description or row.feature or 'no words'}"
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the status, and of the hold: how it stands, what it sets aside and until when."""
@@ -146,7 +146,7 @@ class ExtendHold(HoldVerb):
         held = self.held(state, data)
         before = held.expires_at
         plan.extend(state, held, state.at + timedelta(hours=data["hours"]))
-        return [Change("Times out (UTC)", show.moment(before), show.moment(held.expires_at))]
+        return [Change("Times out", show.utc(before), show.utc(held.expires_at))]
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         return holds.extend_hold(once=once, hold=UUID(data["held"]), lasting=timedelta(hours=data["hours"]))

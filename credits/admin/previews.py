@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from credits.admin import show
-from credits.models import GrantCategory
+from credits.admin import lots, show
+from credits.models import Grant
 from credits.plan import Lot, Sheet
 from credits.plan.state import ZERO
 
@@ -31,13 +31,14 @@ class Picture:
     available: Decimal
     held: Decimal
     debt: Decimal
-    lots: dict[UUID, tuple[str, Decimal]]
+    lots: dict[UUID, tuple[Lot, Decimal]]
 
 
 def picture(sheet: Sheet) -> Picture:
     """Return the figures of a sheet as it is now; later plans do not change them."""
-    lots = {lot.id: (_name(lot), lot.remaining) for lot in sorted(sheet.lots_by_id.values(), key=lambda lot: lot.turn)}
-    return Picture(sheet.balance, sheet.available, sheet.held, sheet.debt, lots)
+    in_turn = sorted(sheet.lots_by_id.values(), key=lambda lot: lot.turn)
+    remaining = {lot.id: (lot, lot.remaining) for lot in in_turn}
+    return Picture(sheet.balance, sheet.available, sheet.held, sheet.debt, remaining)
 
 
 def changes(before: Picture, after: Picture, unit: str) -> list[Change]:
@@ -51,16 +52,16 @@ def changes(before: Picture, after: Picture, unit: str) -> list[Change]:
         for label, was, becomes in (("Held", before.held, after.held), ("Debt", before.debt, after.debt))
         if was != becomes
     ]
-    for lot, (name, remaining) in after.lots.items():
-        _, was = before.lots.get(lot, ("", ZERO))
-        if was != remaining:
-            rows.append(_change(name, was, remaining, unit, is_lot=True))
+    changed = [
+        (lot, before.lots[pk][1] if pk in before.lots else ZERO, remaining)
+        for pk, (lot, remaining) in after.lots.items()
+    ]
+    changed = [(lot, was, remaining) for lot, was, remaining in changed if was != remaining]
+    known = Grant.objects.in_bulk([lot.id for lot, _, _ in changed if not lot.is_new])
+    for lot, was, remaining in changed:
+        name = lots.name(known[lot.id]) if lot.id in known else lots.name_of_new(lot)
+        rows.append(_change(f"{name}{lots.expiry(lot)}", was, remaining, unit, is_lot=True))
     return rows
-
-
-def _name(lot: Lot) -> str:
-    expiry = f", expires {show.moment(lot.expires_at)}" if lot.expires_at else ""
-    return f"{GrantCategory(lot.category).label} lot {'(new)' if lot.is_new else show.short(lot.id)}{expiry}"
 
 
 def _change(label: str, before: Decimal, after: Decimal, unit: str, *, is_lot: bool = False) -> Change:

@@ -91,7 +91,7 @@ class NewPrice(PriceAct):
                 str(entry.line.subject),
                 str(entry.before) if entry.before else "No price",
                 entry.words,
-                f"from {show.moment(begins)}" if begins else "from now on",
+                f"from {show.utc(begins)}" if begins else "from now on",
             )
         ]
 

@@ -112,8 +112,8 @@ class OverrideQuota(QuotaVerb):
         )
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
-        name, until = quota_words.name(self.key(data)), show.moment(data["until"])
-        return f"Overrode {name}: {show.quantity(data['limit'])} until {until} UTC."
+        name, until = quota_words.name(self.key(data)), show.utc(data["until"])
+        return f"Overrode {name}: {show.quantity(data['limit'])} until {until}."
 
 
 class KnownQuotaVerb(QuotaVerb):

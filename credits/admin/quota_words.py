@@ -27,9 +27,9 @@ def told(count: QuotaCount, sheet: Sheet) -> dict[str, str]:
     most = count.limit_at(sheet.at)
     return {
         "Limit": "None" if most is None else show.quantity(most),
-        "Beyond it": "–" if most is None else "Refused" if count.is_hard(sheet.at) else "Warned",
-        "Limit by": source(count, sheet) or "–",
-        "Override until (UTC)": show.moment(count.override_until) if count.overridden(sheet.at) else "–",
+        "Beyond it": show.EMPTY if most is None else "Refused" if count.is_hard(sheet.at) else "Warned",
+        "Limit by": source(count, sheet) or show.EMPTY,
+        "Override until": show.utc(count.override_until) if count.overridden(sheet.at) else show.EMPTY,
         "Used": show.quantity(count.used),
-        "Begins anew (UTC)": show.moment(count.resets_at),
+        "Begins anew": show.utc(count.resets_at),
     }

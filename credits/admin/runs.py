@@ -96,11 +96,11 @@ class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return show.moment_tag(row.started_at)
 
     @admin.display(description="Started")
-    def started_exactly(self, row: TaskRun) -> str:
+    def started_exactly(self, row: TaskRun) -> SafeString | str:
         return show.exactly(row.started_at)
 
     @admin.display(description="Finished")
-    def finished_exactly(self, row: TaskRun) -> str:
+    def finished_exactly(self, row: TaskRun) -> SafeString | str:
         return show.exactly(row.finished_at)
 
     @admin.display(description="Took")

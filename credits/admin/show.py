@@ -12,17 +12,19 @@ from django.contrib import admin
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from credits import units
-from credits.amounts import say_money
+from credits import moments, units
+from credits.amounts import grouped, say_money
 from credits.models import AccountStatus, HoldStatus
-from credits.models.memo import ActorKind, MemoFields, Reason
+from credits.models.memo import ActorKind, MemoFields
 from credits.pricelist import TOKEN_WORDS
 
-EMPTY = "–"
+EMPTY = moments.EMPTY
+# Moments have one door: it stands below the admin, where templates find it too.
+moment, utc, in_zone = moments.moment, moments.utc, moments.in_zone
+moment_tag, day_tag, exactly = moments.moment_tag, moments.day_tag, moments.exactly
 COLOUR_OF_ACCOUNT = {AccountStatus.ACTIVE: "success", AccountStatus.FROZEN: "warning", AccountStatus.CLOSED: "default"}
 COLOUR_OF_HOLD = {
     HoldStatus.OPEN: "info",
@@ -67,9 +69,8 @@ def money(minor: int, currency: str) -> str:
 
 
 def quantity(value: Decimal) -> str:
-    """Return a plain number for people: 1,000 or 0.000125. Never rounded."""
-    text = f"{value:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """Return a plain number for people: −1,000 or 0.000125. Never rounded."""
+    return grouped(value).replace("-", "−")
 
 
 def used(usage: Mapping[str, Any], feature: str) -> str:
@@ -91,25 +92,7 @@ def figure(value: Decimal, unit: str, *, signed: bool = False) -> SafeString:
 
 def in_unit(value: Decimal, unit: str) -> SafeString:
     """Return an amount as a figure with its unit."""
-    return format_html('{} <span class="f-unit">{}</span>', figure(value, unit), unit)
-
-
-def moment(value: datetime | None) -> str:
-    """Return a moment in UTC, to the minute."""
-    return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value else EMPTY
-
-
-def moment_tag(value: datetime | None) -> SafeString | str:
-    """Return a moment that the browser tells in its own zone, with UTC on hover; in UTC where it runs no script."""
-    if value is None:
-        return EMPTY
-    return format_html('<time datetime="{}" title="{} UTC">{}</time>', value.isoformat(), moment(value), moment(value))
-
-
-def day_tag(value: datetime) -> SafeString:
-    """Return a moment as its day in the reader's own zone, with the moment in UTC on hover."""
-    day = f"{timezone.localtime(value):%Y-%m-%d}"
-    return format_html('<time datetime="{}" data-day title="{} UTC">{}</time>', value.isoformat(), moment(value), day)
+    return format_html('<span class="f-nowrap">{} <span class="f-unit">{}</span></span>', figure(value, unit), unit)
 
 
 def moment_of(field: str, label: str) -> Callable[[Any, Any], SafeString | str]:
@@ -125,11 +108,6 @@ def moment_of(field: str, label: str) -> Callable[[Any, Any], SafeString | str]:
 def link_at(model: type[Model], pk: object, value: datetime) -> SafeString:
     """Return a link to a row's page, by its moment."""
     return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), moment_tag(value))
-
-
-def exactly(value: datetime | None) -> str:
-    """Return a moment in UTC, to the microsecond."""
-    return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S.%f} UTC" if value else EMPTY
 
 
 def badge(text: str, colour: str) -> SafeString:
@@ -156,13 +134,3 @@ def actor(row: MemoFields) -> str:
     """Return who did it: the person or key as it was named then."""
     name = row.actor_name or row.actor_id
     return name if row.actor_kind == ActorKind.SYSTEM else f"{name} ({ActorKind(row.actor_kind).label})"
-
-
-def why(row: MemoFields) -> list[tuple[str, str]]:
-    """Return what was said of why: pairs of a label and a text, without the empty ones."""
-    said = [
-        ("Reason", dict(Reason.choices).get(row.reason, row.reason)),
-        ("Ticket", str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""),
-        ("Reference", " ".join(filter(None, (row.reference_type, row.reference_id)))),
-    ]
-    return [(label, text) for label, text in said if text]

@@ -64,14 +64,14 @@ class Ticket(TextFilter):  # type: ignore[misc]
 class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every act of staff, newest first."""
 
-    list_display = ("when", "who", "action", "said", "owner", "why", "ticket")
+    list_display = ("when", "who", "did", "said", "owner", "why", "ticket")
     list_display_links = ("when",)
     list_filter = (What, Who, OfAccount, Ticket, ("at", Days))
     list_before_template = "admin/credits/of_account.html"
     list_select_related = ("account",)
     ordering = ("-id",)
     fieldsets: Sequence[tuple[str | None, dict[str, Any]]] = (
-        (None, {"fields": ("exactly", "who", "approved_by", "action", "what", "owner", "subject")}),
+        (None, {"fields": ("exactly", "who", "approved_by", "did", "told", "owner", "subject")}),
         ("Why", {"fields": ("reason", "note", "ticket")}),
         ("What it changed", {"fields": ("changed",)}),
         ("Trace", {"fields": ("request_id",)}),
@@ -85,7 +85,7 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return show.moment_tag(row.at)
 
     @admin.display(description="When")
-    def exactly(self, row: StaffAct) -> str:
+    def exactly(self, row: StaffAct) -> SafeString | str:
         return show.exactly(row.at)
 
     @admin.display(description="Who")
@@ -94,7 +94,15 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What")
     def said(self, row: StaffAct) -> SafeString:
-        return format_html('<span class="f-clip">{}</span>', row.what)
+        return format_html('<span class="f-clip" title="{}">{}</span>', row.what, show.in_zone(row.what))
+
+    @admin.display(description="Action")
+    def did(self, row: StaffAct) -> str:
+        return dict(ACTIONS).get(row.action, row.action.replace("-", " ").capitalize())
+
+    @admin.display(description="What")
+    def told(self, row: StaffAct) -> SafeString:
+        return show.in_zone(row.what)
 
     @admin.display(description="Account")
     def owner(self, row: StaffAct) -> SafeString | str:
@@ -103,12 +111,13 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Why")
     def why(self, row: StaffAct) -> SafeString | str:
         words = "; ".join(filter(None, (row.get_reason_display(), row.note)))
-        return format_html('<span class="f-clip">{}</span>', words) if words else show.EMPTY
+        return format_html('<span class="f-clip" title="{0}">{0}</span>', words) if words else show.EMPTY
 
     @admin.display(description="Before and after")
     def changed(self, row: StaffAct) -> SafeString | str:
         names = [*row.before, *(name for name in row.after if name not in row.before)]
         lines = [(name, row.before.get(name, show.EMPTY), row.after.get(name, show.EMPTY)) for name in names]
+        lines = [(show.in_zone(name), show.in_zone(was), show.in_zone(now)) for name, was, now in lines]
         return format_html_join("", "<div>{}: {} → {}</div>", lines) if lines else show.EMPTY
 
 

@@ -20,7 +20,10 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
-from credits.models import Account, Grant, GrantCategory, Price, Transaction, TransactionKind
+from credits.admin.lots import in_words, reference, with_orders
+from credits.admin.lots import name as lot_name
+from credits.models import Account, Grant, Price, Transaction, TransactionKind
+from credits.models.memo import Reason
 from credits.queries import last_before
 from credits.services.history import draws_of
 
@@ -66,7 +69,7 @@ class Page:
     filtered: bool
     form: FilterForm
     # Down to when the filter has looked, where it has not found a page.
-    looked_to: str = ""
+    looked_to: SafeString | str = ""
 
 
 def page(account: Account, asked: QueryDict) -> Page:
@@ -88,7 +91,7 @@ def page(account: Account, asked: QueryDict) -> Page:
     older = urlencode({**kept, "before": last}) if last else ""
     short = len(found) <= ROWS and bottom > 1
     looked = Transaction.objects.filter(account=account.pk, sequence=bottom).first() if short else None
-    return Page(found[:ROWS], older, bool(kept), form, show.moment(looked.recorded_at) if looked else "")
+    return Page(found[:ROWS], older, bool(kept), form, show.moment_tag(looked.recorded_at) if looked else "")
 
 
 def _filters(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -116,15 +119,10 @@ def _span(account: Account, wanted: dict[str, Any], top: int) -> tuple[int, int]
 def lots_of(rows: list[Transaction], account: Account, *, most: int) -> tuple[list[Grant], dict[UUID, Grant]]:
     """Return an account's first lots, the open ones before the others, and with them those that movements drew on."""
     drawn = {lot for row in rows for lot, _ in draws_of(row.draws)}
-    first = Grant.objects.filter(account=account.pk).order_by("-is_open", "-id")[:most]
-    found = list(first.union(Grant.objects.filter(pk__in=drawn)) if drawn else first)
+    first = with_orders(Grant.objects.filter(account=account.pk)).order_by("-is_open", "-id")[:most]
+    found = list(first.union(with_orders(Grant.objects.filter(pk__in=drawn))) if drawn else first)
     found.sort(key=lambda lot: (lot.is_open, lot.pk), reverse=True)
     return found[:most], {lot.pk: lot for lot in found}
-
-
-def lot_name(lot: Grant) -> str:
-    """Return a lot as people call it: the paid lot of October 2026."""
-    return f"{GrantCategory(lot.category).label} lot of {lot.created_at:%B %Y}"
 
 
 def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
@@ -140,11 +138,24 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
         parts.append(format_html("{} {}{}", "from" if row.amount < 0 else "to", names, more))
     if row.parent_id:
         parts.append(format_html("answering {}", show.link(Transaction, row.parent_id, show.short(row.parent_id))))
-    parts += [f"{label.lower()} {text}" for label, text in show.why(row)]
+    parts += [format_html("{} {}", label.lower(), text) for label, text in _why(row)]
     if row.request_id:
         parts.append(format_html('request <span title="{0}">{1}</span>', row.request_id, _short(row.request_id)))
     parts.append(f"by {_who(row)}")
     return format_html_join(", ", "{}", ((part,) for part in parts))
+
+
+def _why(row: Transaction) -> list[tuple[str, SafeString | str]]:
+    """Return what was said of why: pairs of a label and a text, without the empty ones."""
+    said: list[tuple[str, SafeString | str]] = [
+        ("Reason", dict(Reason.choices).get(row.reason, row.reason)),
+        ("Ticket", str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""),
+        (
+            "As" if in_words(row.reference_type, row.reference_id) else "Reference",
+            reference(row.reference_type, row.reference_id),
+        ),
+    ]
+    return [(label, text) for label, text in said if text]
 
 
 def _what(row: Transaction) -> str:

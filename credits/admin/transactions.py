@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 
-from credits.admin import show
+from credits.admin import lots, show
 from credits.admin.lists import Bounded, Days, OfAccount, OwnDays, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.models import FAMILIES, Account, Grant, Hold, Price, Transaction
@@ -136,7 +136,8 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="What for")
     def said(self, row: Transaction) -> SafeString:
         words = row.description or row.feature or show.EMPTY
-        return format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        inner = format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        return format_html("<div>{}</div>", inner)
 
     @admin.display(description="By")
     def who(self, row: Transaction) -> str:
@@ -182,7 +183,7 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return format_html_join("", "<div>{}</div>", lines) or show.EMPTY
 
     @admin.display(description="Recorded exactly")
-    def exact_time(self, row: Transaction) -> str:
+    def exact_time(self, row: Transaction) -> SafeString | str:
         return show.exactly(row.recorded_at)
 
     @admin.display(description="Hash")
@@ -192,9 +193,11 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
 def lots_of(draws: list[list[Any]], unit: str) -> SafeString | str:
     """Return what each lot gained or lost, with links."""
+    drawn = draws_of(draws)
+    known = Grant.objects.in_bulk([lot for lot, _ in drawn])
     lines = [
-        (show.link(Grant, lot, f"Lot {show.short(lot)}"), show.amount(part, unit, signed=True))
-        for lot, part in draws_of(draws)
+        (show.link(Grant, lot, lots.name(known[lot]) if lot in known else f"Lot {show.short(lot)}"), part)
+        for lot, part in ((lot, show.amount(part, unit, signed=True)) for lot, part in drawn)
     ]
     return format_html_join("", "<div>{} {}</div>", lines) or show.EMPTY
 

@@ -205,7 +205,7 @@ class Give(Verb):
         )
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
-        until = f", to be spent by {show.moment(data['expires_at'])} UTC" if data["expires_at"] else ""
+        until = f", to be spent by {show.utc(data['expires_at'])}" if data["expires_at"] else ""
         return f"Granted {show.amount(data['amount'], self.unit)} {self.unit}{until}."
 
 
@@ -305,7 +305,7 @@ class Edit(Verb):
                 self.hold(None, data)
                 self.changes = self.told(data)
                 self.record(self.act(None, data), data)
-            messages.success(self.request, self.said(None, data))
+            messages.success(self.request, show.in_zone(self.said(None, data)))
         return HttpResponseRedirect(self.home)
 
     def changed(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -162,4 +162,5 @@ def _once(request: Request, key: str | None, answer_to: Callable[[Any], Answer])
         fingerprint=hashlib.sha256(asked).hexdigest(),
         answer_to=answer_to,
         refusal_to=lambda refusal: Answer(refusal.status, dumps(refusal.told()).decode()),
+        request_id=request.META["florin.request_id"],
     )

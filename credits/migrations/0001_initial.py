@@ -166,7 +166,8 @@ class Migration(migrations.Migration):
                 ('fingerprint', models.CharField(help_text='SHA-256 of method, route and canonical body.', max_length=64)),
                 ('status', models.SmallIntegerField(help_text='The HTTP status answered.')),
                 ('body', models.TextField(help_text='The body answered, to the letter.')),
-                ('account_id', models.UUIDField(help_text='The account it moved, where it was one.', null=True)),
+                ('account_id', models.UUIDField(help_text='The account that was asked for, where it was one.', null=True)),
+                ('request_id', models.CharField(blank=True, db_default='', help_text='Of what was refused; a movement keeps its own.', max_length=64)),
                 ('created_at', models.DateTimeField()),
             ],
         ),
@@ -334,6 +335,7 @@ class Migration(migrations.Migration):
                 ('hash', models.BinaryField()),
             ],
             options={
+                'verbose_name': 'movement',
                 'ordering': ['-id'],
             },
         ),
@@ -548,6 +550,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='idempotencyrecord',
             index=django.contrib.postgres.indexes.BrinIndex(fields=['created_at'], name='idempotency_created'),
+        ),
+        migrations.AddIndex(
+            model_name='idempotencyrecord',
+            index=models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='idempotency_request'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='idempotencyrecord',
@@ -886,6 +892,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='staffact',
+            index=models.Index(condition=models.Q(('ticket', ''), _negated=True), fields=['ticket', '-id'], name='staffact_ticket'),
+        ),
+        migrations.AddIndex(
+            model_name='staffact',
+            index=models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='staffact_request'),
+        ),
+        migrations.AddIndex(
+            model_name='staffact',
             index=models.Index(fields=['actor_id', 'action', 'unit', 'at'], name='staffact_day'),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -1046,7 +1060,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='account',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.search.SearchVector('name', config='simple'), name='account_name_words'),
+            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.search.SearchVector('name', models.Func(models.F('email'), models.Value('@.+_-:/'), models.Value('       '), function='translate', output_field=models.TextField()), models.Func(models.F('external_id'), models.Value('@.+_-:/'), models.Value('       '), function='translate', output_field=models.TextField()), config='simple'), name='account_name_words'),
         ),
         migrations.AddConstraint(
             model_name='account',

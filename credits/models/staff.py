@@ -51,6 +51,8 @@ class StaffAct(models.Model):
         verbose_name = "staff act"
         indexes = [
             models.Index(name="staffact_account", fields=["account", "-id"]),
+            models.Index(name="staffact_ticket", fields=["ticket", "-id"], condition=~Q(ticket="")),
+            models.Index(name="staffact_request", fields=["request_id"], condition=~Q(request_id="")),
             models.Index(name="staffact_day", fields=["actor_id", "action", "unit", "at"]),
         ]
         triggers = [guards.APPEND_ONLY, guards.NO_TRUNCATE]

@@ -87,6 +87,8 @@ class Transaction(MemoFields):
 
     class Meta:
         ordering = ["-id"]
+        # What staff calls it; the API calls it a transaction.
+        verbose_name = "movement"
         constraints = [
             models.UniqueConstraint(name="transaction_sequence", fields=["account", "sequence"]),
             models.UniqueConstraint(

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
-from credits.amounts import say
+from credits.amounts import grouped
 from credits.models import StaffAct, StaffCap
 from credits.plan.state import ZERO
 
@@ -54,12 +54,12 @@ def check_cap(*, user: Any, weight: Weight) -> None:
     ours = [cap for cap in caps if cap.unit_id == weight.unit]
     at_once = max((cap.per_action for cap in ours), default=ZERO)
     if weight.amount > at_once:
-        raise AboveCap(f"More than {say(at_once)} {weight.unit} at once takes a second person.")
+        raise AboveCap(f"More than {grouped(at_once)} {weight.unit} at once takes a second person.")
     a_day = max(cap.per_day for cap in ours)
     spent = spent_today(user=user, weight=weight)
     if spent + weight.amount > a_day:
         raise AboveCap(
-            f"More than {say(a_day)} {weight.unit} in a day takes a second person; {say(spent)} are used today."
+            f"More than {grouped(a_day)} {weight.unit} in a day takes a second person; {grouped(spent)} are used today."
         )
 
 
@@ -74,7 +74,7 @@ def check_approval(*, user: Any, weight: Weight) -> None:
     bounds = list(of_roles.values_list("per_approval", flat=True))
     known = [bound for bound in bounds if bound is not None]
     if len(known) == len(bounds) and weight.amount > (most := max(known, default=weight.amount)):
-        raise AboveCap(f"You may approve up to {say(most)} {weight.unit} at once; somebody else has to decide.")
+        raise AboveCap(f"You may approve up to {grouped(most)} {weight.unit} at once; somebody else has to decide.")
 
 
 def rename_role(*, before: str, after: str) -> None:

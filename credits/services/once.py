@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 import psycopg.errors
 from django.conf import settings
@@ -53,6 +54,7 @@ class Once:
     fingerprint: str
     answer_to: Callable[[Any], Answer]
     refusal_to: Callable[[refusals.Refusal], Answer]
+    request_id: str = ""
     answer: Answer | None = None
 
     def check(self, record: tuple[str, int, str] | None) -> None:
@@ -83,13 +85,14 @@ class Once:
         self.answer = answer
         return [self.owner, self.key, self.fingerprint, answer.status, answer.body]
 
-    def record(self, answer: Answer) -> None:
+    def record(self, answer: Answer, *, account: UUID | None = None, request_id: str = "") -> None:
         """Keep the answer. Raises IntegrityError where another request has just kept one."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO credits_idempotencyrecord (owner, key, fingerprint, status, body, created_at)"
-                " VALUES (%s, %s, %s, %s, %s, clock_timestamp())",
-                self.row(answer),
+                "INSERT INTO credits_idempotencyrecord"
+                " (owner, key, fingerprint, status, body, account_id, request_id, created_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
+                [*self.row(answer), account, request_id],
             )
 
 
@@ -147,7 +150,10 @@ def _attempt(function: Callable[..., T], once: Once | None, kwargs: dict[str, An
             if once is None or not refusal.stored:
                 raise
             # Nothing was written before the refusal: plans are made in memory. What is committed is the answer alone.
-            once.record(once.refusal_to(refusal))
+            # Whose it was and which request: nothing else keeps that of what was refused.
+            account = kwargs.get("account", kwargs.get("source"))
+            known = account if isinstance(account, UUID) else None
+            once.record(once.refusal_to(refusal), account=known, request_id=once.request_id[:64])
             refused = refusal
     raise refused
 

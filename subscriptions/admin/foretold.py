@@ -34,7 +34,7 @@ def tell(
     begins = step.before is None
     told = [
         Change("Plan", str(before) if before and not begins else "The default plan", str(after or "None")),
-        Change("Takes effect (UTC)", show.EMPTY, "Now" if begins else show.moment(effective_at)),
+        Change("Takes effect", show.EMPTY, "Now" if begins else show.utc(effective_at)),
     ]
     return [*told, *_credits(sheet, step, before, after), *_payment(before, after, cost), *_limits(before, after)]
 
@@ -73,7 +73,7 @@ def _payment(before: PlanVersion | None, after: PlanVersion | None, cost: Cost |
     yield Change("Charged to the customer's card now", show.EMPTY, _money(cost.due_now, cost))
     coming = "None comes"
     if cost.next_invoice is not None:
-        coming = f"{_money(cost.next_invoice, cost)} on {show.moment(cost.next_invoice_at)} UTC"
+        coming = f"{_money(cost.next_invoice, cost)} on {show.utc(cost.next_invoice_at)}"
     yield Change("Next invoice", show.EMPTY, coming)
 
 

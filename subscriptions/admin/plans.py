@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from unfold.admin import ModelAdmin
 
 from credits.admin import show
 from credits.admin.policies import Kept, ReadOnly
+from credits.amounts import say_money
 from subscriptions.models import Plan, PlanVersion
 from subscriptions.services.plans import change_plan, preview_plan_version
 
@@ -45,21 +47,23 @@ class PlanAdmin(Kept, ModelAdmin):  # type: ignore[misc]
     def would_touch(self, row: Plan) -> str:
         touched = preview_plan_version(plan=row.pk)
         if row.is_default:
-            return f"{touched.at_once} accounts without a subscription, at once"
-        return f"{len(touched.moves)} subscriptions with their next period; {touched.stay} end or change before"
+            return f"{touched.at_once:,} accounts without a subscription, at once"
+        return f"{len(touched.moves):,} subscriptions with their next period; {touched.stay:,} end or change before"
 
 
 @admin.register(PlanVersion)
 class PlanVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """What a plan brings, version by version."""
 
-    list_display = ("__str__", "price", "brings", "trial_days", "grace_days", "created_at")
+    list_display = ("__str__", "price", "brings", "trial_days", "grace_days", "made")
     list_filter = ("plan",)
     list_select_related = ("plan",)
     fields = (
         "plan", "number", "price", "brings", "rollover", "trial_days", "trial", "grace_days", "features",
-        "allowed", "quotas_follow", "created_by", "created_at",
+        "allowed", "quotas_follow", "created_by", "made",
     )  # fmt: skip
+
+    made = show.moment_of("created_at", "Made")
 
     def get_readonly_fields(self, request: HttpRequest, obj: PlanVersion | None = None) -> tuple[str, ...]:
         return self.fields
@@ -67,13 +71,13 @@ class PlanVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlanVersion]:
         return PlanVersion.objects.select_related("plan")
 
-    @admin.display(description="Price (minor units)")
+    @admin.display(description="Price")
     def price(self, row: PlanVersion) -> str:
-        return f"{row.price_minor:,} {row.currency} a {row.interval}"
+        return f"{say_money(row.price_minor, row.currency)} a {row.interval}" if row.price_minor else "Free"
 
     @admin.display(description="Credits a month")
-    def brings(self, row: PlanVersion) -> str:
-        return show.amount(row.monthly_credits, row.unit_id)
+    def brings(self, row: PlanVersion) -> SafeString:
+        return show.in_unit(row.monthly_credits, row.unit_id)
 
     @admin.display(description="Rolls over at most")
     def rollover(self, row: PlanVersion) -> str:
@@ -86,7 +90,7 @@ class PlanVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Limits")
     def allowed(self, row: PlanVersion) -> SafeString | str:
         lines = [
-            (f"{feature or 'everything'}: {limit} {measure} {period}{'' if hard else ', soft'}",)
+            (feature or "everything", show.quantity(Decimal(limit)), measure, period, "" if hard else ", soft")
             for feature, period, measure, limit, hard in row.limits
         ]
-        return format_html_join("", "<div>{}</div>", lines) or show.EMPTY
+        return format_html_join("", "<div>{}: {} {} {}{}</div>", lines) or show.EMPTY

@@ -92,7 +92,7 @@ class TestTheCap:
         sam.confirm(alice, "adjust", amount="1", **ASKED)
 
         assert balance(alice) == 2100
-        assert "2000 are used today" in ApprovalRequest.objects.get().why
+        assert "2,000 are used today" in ApprovalRequest.objects.get().why
 
     def test_of_the_day_is_not_spent_twice_by_two_at_once(self, committed: None, alice: Account, bob: Account) -> None:
         sam = staff("sam", "Support")
@@ -128,7 +128,11 @@ class TestTheCap:
         assert sam.post(path, **fields).status_code == 403
         assert dave.post(path, **fields).status_code == 302
         told = StaffAct.objects.filter(action="rights").latest("pk")
-        assert (told.actor_name, told.before["At once"], told.after["At once"]) == ("dave", "500.000000", "700")
+        assert (told.actor_name, told.before["At once"], told.after["At once"]) == (
+            "dave",
+            "500 credits",
+            "700 credits",
+        )
 
 
 class TestTheBoundOfWhoApproves:
@@ -147,7 +151,7 @@ class TestTheBoundOfWhoApproves:
         answer = decide(lea, row)
         row.refresh_from_db()
 
-        assert "You may approve up to 50000 credits at once" in shown
+        assert "You may approve up to 50,000 credits at once" in shown
         assert "Approve and do it" not in shown
         assert (answer.status_code, row.status, balance(alice)) == (302, "waiting", 100)
         assert decide(staff("fin", "Finance"), row).status_code == 302

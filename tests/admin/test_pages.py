@@ -380,7 +380,7 @@ class TestSearch:
 
         numbers = [row.sequence for row in page.context["cl"].result_list]
         assert numbers == list(range(len(numbers), 0, -1))
-        assert "Transactions of" in text(page)
+        assert "Movements of" in text(page)
 
 
 def _queries(desk: Desk, path: str) -> int:

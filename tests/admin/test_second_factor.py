@@ -110,6 +110,16 @@ def test_whoever_is_enrolled_is_not_shown_the_secret_again(carol: Desk) -> None:
     assert TOTPDevice.objects.count() == 1
 
 
+def test_it_leads_back_to_the_form_that_was_left(carol: Desk, alice: Account) -> None:
+    form = f"/admin/credits/account/{alice.pk}/adjust/"
+
+    asked = carol.client.post(form, {"amount": "5"}, headers={"referer": f"https://florin.example{form}?x=1"})
+    shown = text(carol.client.get(asked["Location"]))
+
+    assert asked["Location"].startswith("/admin/second-factor/?next=%2Fadmin%2F")
+    assert f'name="next" value="{form}?x=1"' in shown
+
+
 @pytest.mark.parametrize("address", ["https://elsewhere.example/", "//elsewhere.example", "/api/"])
 def test_it_leads_back_to_the_admin_alone(carol: Desk, address: str) -> None:
     enrol(carol)

@@ -36,6 +36,7 @@ OF_ENDPOINT = ("edit", "test", "rotate", "switch", "replay-failed", "delete-for-
 PAGES = {
     "admin/": STAFF,
     "admin/find/": STAFF,
+    "admin/find/answer/": EVERYBODY,
     "admin/reports/": EVERYBODY,
     "admin/second-factor/": STAFF,
     "admin/password_change/": STAFF,

@@ -39,7 +39,7 @@ class TestAPreview:
         assert rows == {
             "Balance": ("100", "150"),
             "Available": ("100", "150"),
-            "Promotional lot (new)": ("0", "50"),
+            "New promotional lot": ("0", "50"),
         }
         assert books() == before
         assert not LogEntry.objects.exists()

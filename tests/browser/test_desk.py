@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from credits.models import Account
 from credits.services.locks import read_account
@@ -98,13 +98,50 @@ def test_menus_open_by_keyboard(hire: Hire) -> None:
     )
 
 
+def test_the_first_key_leads_past_the_menu_and_the_focus_is_seen(hire: Hire) -> None:
+    ada = customer()
+    carol = hire("Support")
+    carol.open(of(ada))
+
+    carol.page.keyboard.press("Tab")
+    assert carol.page.evaluate(FOCUSED) == "To the page"
+    carol.page.keyboard.press("Enter")
+    carol.page.keyboard.press("Tab")
+
+    focus = carol.page.locator("#main :focus-visible")
+    expect(focus).to_have_count(1)
+    expect(focus).to_have_css("outline-style", "solid")
+
+
+def test_each_verb_of_a_lead_is_reached_by_keyboard(hire: Hire) -> None:
+    ada = customer(plan="PRO")
+    lena = hire("Support lead", "lena")
+    lena.open(of(ada))
+    for name in ("Adjust", "Grant", "Refund", "Quotas", "Plan", "More"):
+        tab_to(lena.page, name)
+
+    lena.page.keyboard.press("Enter")
+
+    first = lena.page.get_by_role("link", name="Release a hold", exact=True).locator("visible=true")
+    expect(first).to_be_visible()
+
+
 def test_nothing_is_wider_than_a_phone(hire: Hire) -> None:
     ada = customer(plan="PRO")
     lena = hire("Support lead", "lena", viewport=PHONE)
 
-    for path in (*PAGES, of(ada), f"credits/account/{ada.pk}/adjust/", f"credits/account/{ada.pk}/statement/"):
+    verbs = [f"credits/account/{ada.pk}/{verb}/" for verb in ("adjust", "transfer", "change-plan", "statement")]
+    for path in (*PAGES, of(ada), *verbs):
         lena.open(path)
         assert lena.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+    lena.open(f"credits/account/{ada.pk}/grant/")
+    lena.fill("Amount", "7000")
+    lena.fill("Expires at", "2031-05-06T20:00")
+    lena.choose("Reason", "Goodwill")
+    for step in ("Preview", "Ask for approval"):
+        lena.click(step)
+        lena.sees("What would change")
+        assert lena.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], step
     lena.open(of(ada))
     lena.shot("phone", series="desk")
 
@@ -190,3 +227,62 @@ def test_the_balance_is_told_exactly(hire: Hire) -> None:
     carol.open(of(account))
 
     carol.sees("1,234,567.250001", "USD")
+
+
+def test_the_way_back_shows_the_steps_again_and_does_nothing_twice(hire: Hire) -> None:
+    ada = customer()
+    before = read_account(ada.pk).balance
+    carol = hire("Support")
+    carol.open(of(ada))
+    carol.click("Adjust")
+    carol.fill("Change by", "25")
+    carol.choose("Reason", "Goodwill")
+    carol.click("Preview")
+    carol.click("Confirm")
+    carol.sees("Adjusted by +25 credits.")
+
+    carol.page.go_back()
+    carol.sees("What would change", "+25")
+    carol.click("Confirm")
+
+    carol.sees("This was done before. Nothing was done twice.")
+    assert read_account(ada.pk).balance == before + 25
+
+    carol.page.go_back()
+    carol.page.go_back()
+    expect(carol.page.get_by_label("Change by")).to_be_visible()
+
+
+def test_the_way_back_shows_nothing_once_signed_out(hire: Hire) -> None:
+    ada = customer()
+    carol = hire("Support")
+    carol.open(f"credits/account/{ada.pk}/adjust/")
+    carol.fill("Change by", "25")
+    carol.choose("Reason", "Goodwill")
+    carol.click("Preview")
+    carol.sees("What would change")
+
+    carol.page.evaluate("document.querySelector('form[action$=\"/logout/\"]').submit()")
+    carol.page.wait_for_url("**/logout/")
+    # What the POST answered is gone, and asking for it anew would be to post again.
+    with pytest.raises(Error, match="ERR_CACHE_MISS"):
+        carol.page.go_back()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo"])
+def test_previews_and_lists_to_choose_from_tell_the_readers_time(hire: Hire, zone: str) -> None:
+    account = make_account(external_id="owner-1", balance=20)
+    spent = spend(account, 5, at=datetime(2031, 3, 1, 20, 30, tzinfo=UTC))
+    carol = hire("Support", timezone_id=zone)
+
+    carol.open(f"credits/account/{account.pk}/refund/?movement={spent.id}")
+    expect(carol.page.locator("#id_movement option").last).to_contain_text("2031-03-02 05:30")
+    carol.open(f"credits/account/{account.pk}/grant/")
+    carol.fill("Amount", "5")
+    carol.fill("Expires at", "2031-05-06T20:00")
+    carol.choose("Reason", "Goodwill")
+    carol.click("Preview")
+
+    told = carol.page.locator(".f-preview time")
+    expect(told).to_have_text("2031-05-07 05:00")
+    expect(told).to_have_attribute("title", "2031-05-06 20:00 UTC")

@@ -44,6 +44,7 @@ def test_a_length_is_said_for_a_body_that_may_be_there(said: dict[str, Any], len
         ({"CONTENT_LENGTH": "13"}, [5, 8], False),
         ({"CONTENT_LENGTH": "13"}, [-1], False),
         ({"CONTENT_LENGTH": "13", "SERVER_PROTOCOL": "HTTP/2.0"}, [], False),
+        ({"CONTENT_LENGTH": "13", "wsgi.input_terminated": False}, [], False),
         ({"CONTENT_LENGTH": ""}, [], False),
         ({"HTTP_TRANSFER_ENCODING": "chunked"}, [], True),
         ({"HTTP_TRANSFER_ENCODING": "chunked"}, [13], True),

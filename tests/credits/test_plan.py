@@ -111,13 +111,15 @@ class AnAccount(RuleBasedStateMachine):
         plan.expire_lots(self.sheet)
 
     @precondition(lambda self: len(self.sheet.orders) < 2)
-    @rule(amount=AMOUNTS, cap=st.none() | st.integers(0, 50).map(Decimal))
-    def order(self, amount: Decimal, cap: Decimal | None) -> None:
+    @rule(amount=AMOUNTS, cap=st.none() | st.integers(0, 50).map(Decimal), covered=st.integers(0, 50).map(Decimal))
+    def order(self, amount: Decimal, cap: Decimal | None, covered: Decimal) -> None:
         """Begin a standing order, of a month each."""
         self.touch()
         anchor = self.sheet.at
         self.sheet.orders.append(
-            StandingOrder(len(self.sheet.orders), "Plan", amount, None, 0, 40, anchor, "UTC", 1, cap, 0, anchor, None)
+            StandingOrder(
+                len(self.sheet.orders), "Plan", amount, None, covered, 0, 40, anchor, "UTC", 1, cap, 0, anchor, None
+            )
         )
         self.sheet.due(anchor)
 

@@ -21,14 +21,23 @@
   };
 
   const two = (number) => String(number).padStart(2, "0");
+  const dayOf = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const minuteOf = (at) => `${dayOf(at)} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  const WRITTEN = /(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g;
   const tell = () => {
     // Icons are words of a font: what reads a page aloud is to leave them out.
     for (const icon of document.querySelectorAll(".material-symbols-outlined")) icon.setAttribute("aria-hidden", "true");
     for (const element of document.querySelectorAll("time[datetime]")) {
       const at = new Date(element.getAttribute("datetime"));
       if (Number.isNaN(at.getTime())) continue;
-      const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-      element.textContent = "day" in element.dataset ? day : `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+      const exactly = `${minuteOf(at)}:${two(at.getSeconds())}`;
+      element.textContent = "day" in element.dataset ? dayOf(at) : "exactly" in element.dataset ? exactly : minuteOf(at);
+    }
+    // What is chosen from a list has no room for an element.
+    for (const option of document.querySelectorAll("#main option")) {
+      if (!option.text.match(WRITTEN)) continue;
+      option.title = option.text;
+      option.text = option.text.replace(WRITTEN, (_, day, minute) => minuteOf(new Date(`${day}T${minute}:00Z`)));
     }
     // Heads of menus are links that lead nowhere: let a keyboard reach and open them.
     for (const head of document.querySelectorAll("#main li > a:not([href])")) {
