@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,16 +27,25 @@ def environment(**changed: str) -> dict[str, str]:
     return {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}", **changed}
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to stop, and stop it where it does not: Celery waits for its pool, sometimes for ever."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @contextmanager
 def celery(*arguments: str, **changed: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker or beat, until the block is left."""
     command = [sys.executable, "-m", "celery", "-A", "config", *arguments, "--loglevel", "CRITICAL"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed))
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(**changed), start_new_session=True)
     try:
         yield process
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        end(process)
 
 
 @contextmanager
@@ -67,15 +77,14 @@ def free_port() -> str:
 @contextmanager
 def listening(command: list[str], port: str, **changed: str) -> Iterator[str]:
     """Run a server, until the block is left. Returns its address once it answers."""
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment(**changed))
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment(**changed), start_new_session=True)
     base = f"http://127.0.0.1:{port}"
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=12)) as client:
             assert client.get(f"{base}/health").status_code == 200
         yield base
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        end(process)
 
 
 def until(true: Callable[[], bool], otherwise: str) -> None:
