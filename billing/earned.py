@@ -43,12 +43,22 @@ AHEAD_OF_ROW = f"""(
     WHERE q.id = billing_payment.id AND q.covers_until > %s AND q.until > %s AND q.kept > 0
 )"""  # noqa: S608  # the same
 
+# Top-ups that were reversed, and told no payment of ours: nothing was paid for them after all.
+REVERSED = """
+    FROM credits_transaction t JOIN credits_transaction o ON o.id = t.parent_id
+    JOIN credits_grant g ON g.account_id = o.account_id AND g.opening_sequence = o.sequence
+    WHERE t.kind = 'reversal' AND t.counterparty IN ('sales', 'promotions') AND g.paid_minor > 0
+        AND t.recorded_at >= %(since)s AND t.recorded_at < %(until)s
+        AND NOT EXISTS (SELECT 1 FROM billing_paymentcredit c WHERE c.movement_id = o.id)
+"""
 # What lots were paid for, as it goes: by use, by lapsing, or otherwise (taken back, adjusted, moved on). What covers an
 # overdraft at once was used. All of it and what is left is what came in.
-GONE = """
+GONE = f"""
     SELECT t.recorded_at AS at, g.paid_currency AS currency,
         CASE WHEN t.counterparty = 'expired' THEN 'lapsed'
-             WHEN t.counterparty IN ('usage', 'sales', 'promotions') THEN 'used' ELSE 'otherwise' END AS what,
+             WHEN t.counterparty = 'usage' THEN 'used'
+             WHEN t.counterparty IN ('sales', 'promotions') AND t.kind <> 'reversal' THEN 'used'
+             ELSE 'otherwise' END AS what,
         -g.paid_minor * (d.value ->> 1)::numeric / g.amount AS minor
     FROM credits_transaction t CROSS JOIN LATERAL jsonb_array_elements(t.draws) d
     JOIN credits_grant g ON g.id = (d.value ->> 0)::uuid
@@ -58,7 +68,9 @@ GONE = """
     FROM credits_grant g JOIN credits_transaction t ON t.account_id = g.account_id AND t.sequence = g.opening_sequence
     WHERE g.paid_minor > 0 AND t.counterparty IN ('sales', 'promotions')
         AND t.recorded_at >= %(since)s AND t.recorded_at < %(until)s
-"""
+    UNION ALL
+    SELECT t.recorded_at, g.paid_currency, 'otherwise', -g.paid_minor {REVERSED}
+"""  # noqa: S608  # constants of this module
 # What plans earned by time, month by month and no further than now. The months of a payment sum to it, to the cent.
 BY_TIME = f"""
     SELECT m.begins AS at, q.currency, 'time' AS what, {ahead("m.since")} - ({ahead("m.until")}) AS minor
@@ -80,6 +92,8 @@ CAME = f"""
     FROM credits_grant g JOIN credits_transaction t ON t.account_id = g.account_id AND t.sequence = g.opening_sequence
     WHERE g.paid_minor > 0 AND t.counterparty IN ('sales', 'promotions')
         AND NOT EXISTS (SELECT 1 FROM billing_paymentcredit c WHERE c.movement_id = t.id)
+    UNION ALL
+    SELECT t.recorded_at, g.paid_currency, 'elsewhere', -g.paid_minor {REVERSED}
     UNION ALL
     SELECT r.occurred_at, r.currency, 'refunded', r.amount_minor FROM billing_refund r
     JOIN billing_payment p ON p.id = r.payment_id WHERE r.status NOT IN ('failed', 'canceled') AND {MODE}

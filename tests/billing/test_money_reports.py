@@ -13,15 +13,18 @@ import pytest
 from billing.models import Dispute, Invoice, Payment, PaymentCredit, Refund
 from credits.models import Account, GrantCategory
 from credits.services import clock, overview
-from credits.services.corrections import refund_transaction
+from credits.services.corrections import refund_transaction, reverse_transaction
 from credits.services.expiry import settle_account
+from credits.services.holds import capture_hold
 from credits.services.movements import adjust_balance
+from credits.services.transfers import transfer_credits
 from tests.admin.conftest import Desk, text
 from tests.billing.till import Till
-from tests.factories import give, make_account, memo, spend
+from tests.factories import give, hold, make_account, memo, spend
 from tests.subscriptions.factories import at as moment
 
 YEAR = "since=2026-01-01&until=2026-12-31"
+EVER = "since=2000-01-01&until=2099-12-31"
 
 
 def saved(desk: Desk, name: str, days: str = YEAR) -> list[dict[str, str]]:
@@ -153,6 +156,44 @@ class TestWhatIsEarned:
         assert figures(rows[0], "Credits used", "Otherwise gone") == [500, 0]
         assert figures(rows[1], "Credits used", "Otherwise gone") == [0, 160]
 
+    def test_of_a_top_up_that_is_reversed_was_never_paid(self, dave: Desk, shop: Account) -> None:
+        wrong = give(shop, 100, at=moment("01-05"), paid_currency="USD", paid_minor=1000)
+        reverse_transaction(transaction=wrong.id, memo=memo(), at=moment("01-06"))
+        spent = give(shop, 50, at=moment("02-05"), paid_currency="USD", paid_minor=500)
+        used = spend(shop, 20, at=moment("02-06"))
+        reverse_transaction(transaction=used.id, memo=memo(), at=moment("02-07"))
+        spend(shop, 30, at=moment("02-08"))
+        reverse_transaction(transaction=spent.id, memo=memo(), allow_debt=True, at=moment("02-09"))
+
+        rows = {row["Month"]: figures(row, "Elsewhere", "Net", "Earned") for row in saved(dave, "revenue")}
+        assert rows == {"2026-01": [0, 0, 0], "2026-02": [0, 0, 300]}
+        gone = {row["Month"]: figures(row, "Credits used", "Otherwise gone") for row in saved(dave, "earned")}
+        assert gone == {"2026-01": [0, 0], "2026-02": [300, -300]}
+        assert saved(dave, "deferred") == []
+
+    def test_closes_whatever_happens_to_credits(self, till: Till, bob: Account, dave: Desk) -> None:
+        """Bought, held and captured, transferred, given back, clawed back: each cent is told, once."""
+        other = make_account(external_id="other")
+        bought = till.buy(bob)
+        till.deliver()
+        give(bob, 40, paid_currency="USD", paid_minor=800, priority=1)
+        reserved = hold(bob, 50)
+        capture_hold(hold=reserved.id, amount=Decimal(45), memo=memo(), final=True)
+        transfer_credits(source=bob.pk, target=other.pk, amount=Decimal(30), memo=memo())
+        spend(other, 10)
+        used = spend(bob, 20)
+        refund_transaction(transaction=used.id, amount=Decimal(5), memo=memo())
+        till.fake.refund(till.charge(bought), 400)
+        till.deliver()
+        spend(bob, 10)
+
+        [money] = saved(dave, "revenue", EVER)
+        [gone] = saved(dave, "earned", EVER)
+        left = sum(figures(row, "Bought and unspent")[0] for row in saved(dave, "deferred"))
+        assert figures(money, "Packs", "Elsewhere", "Refunded", "Net") == [1000, 800, 400, 1400]
+        assert sum(figures(gone, "Credits used", "Credits lapsed", "Otherwise gone")) + left == 1800
+        assert figures(gone, "Credits used", "Otherwise gone") == [1200, 400]
+
     def test_of_a_plan_is_the_days_that_went_by(self, dave: Desk, shop: Account) -> None:
         paid(shop, 36_500, moment("01-01"), covers=(moment("01-01"), moment("01-01") + timedelta(days=365)))
 
@@ -172,7 +213,7 @@ class TestWhatIsEarned:
         now = clock.now()
         paid(shop, 1000, now, covers=(now - timedelta(days=1), now + timedelta(days=9)))
 
-        rows = saved(dave, "earned", "since=2026-01-01&until=2990-01-01")
+        rows = saved(dave, "earned", "since=2000-01-01&until=2990-01-01")
         assert sum(figures(row, "Plans by time")[0] for row in rows) == 100
         assert saved(dave, "earned", "since=2980-01-01&until=2990-01-01") == []
 
@@ -205,7 +246,7 @@ class TestWhatIsPaidAhead:
         till.deliver()
 
         assert saved(dave, "deferred") == []
-        assert sum(figures(row, "Plans by time")[0] for row in saved(dave, "earned")) == 2900
+        assert sum(figures(row, "Plans by time")[0] for row in saved(dave, "earned", EVER)) == 2900
 
     def test_of_an_upgrade_is_the_rest_of_the_month_only(self, till: Till, bob: Account, dave: Desk) -> None:
         till.move(till.subscribe(bob), "PREMIUM")
@@ -225,7 +266,7 @@ class TestWhatIsPaidAhead:
         till.deliver()
 
         assert saved(dave, "deferred") == []
-        [row] = saved(dave, "revenue")
+        [row] = saved(dave, "revenue", EVER)
         assert figures(row, "Plans", "Refunded", "Net", "Earned") == [2900, 2900, 0, 0]
 
     def test_of_a_pack_is_what_is_unspent(self, till: Till, bob: Account, dave: Desk) -> None:
@@ -235,7 +276,7 @@ class TestWhatIsPaidAhead:
 
         [row] = saved(dave, "deferred")
         assert figures(row, "Bought and unspent", "Together") == [750, 750]
-        [row] = saved(dave, "revenue")
+        [row] = saved(dave, "revenue", EVER)
         assert figures(row, "Packs", "Elsewhere", "Net", "Earned") == [1000, 0, 1000, 250]
 
     def test_of_one_that_brought_nothing_is_to_be_given_back(self, till: Till, bob: Account, dave: Desk) -> None:
