@@ -16,7 +16,7 @@ ORDER = Value("^allotment:([0-9]{1,18}):", output_field=TextField())
 
 def name(lot: Grant) -> str:
     """Return a lot as people call it: the paid lot of October 2026."""
-    return f"{GrantCategory(lot.category).label} lot of {lot.created_at:%B %Y}"
+    return str(lot)
 
 
 def name_of_new(lot: Lot) -> str:

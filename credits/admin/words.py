@@ -10,6 +10,7 @@ from django.contrib.postgres.search import SearchQuery
 def words_of(term: str) -> SearchQuery | None:
     """Return what finds accounts with words that begin like these; nothing for what half of them begin with."""
     words = re.findall(r"[^\W_]+", term)
-    if not any(len(word) > 2 for word in words):
+    # Who types an address begins it at its beginning.
+    if "@" in term or not any(len(word) > 2 for word in words):
         return None
     return SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")

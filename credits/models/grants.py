@@ -4,7 +4,6 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
-from credits.amounts import say
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField
@@ -70,4 +69,4 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_category_display()} lot of {say(self.amount)}"
+        return f"{self.get_category_display()} lot of {self.created_at:%B %Y}"

@@ -6,7 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
-from credits.amounts import say
+from credits.amounts import grouped
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField, QuantityField
@@ -96,7 +96,7 @@ class Hold(MemoFields):
         ]
 
     def __str__(self) -> str:
-        return f"Hold of {say(self.amount)}"
+        return f"Hold of {grouped(self.amount)}"
 
     @property
     def remaining(self) -> Decimal:

@@ -6,7 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
-from credits.amounts import say
+from credits.amounts import grouped
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField
@@ -150,4 +150,4 @@ class ApprovalRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_action_display()} {say(self.amount)} {self.unit}, asked for by {self.asked_by_name}"
+        return f"{self.get_action_display()} {grouped(self.amount)} {self.unit}, asked for by {self.asked_by_name}"

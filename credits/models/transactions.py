@@ -6,7 +6,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
-from credits.amounts import say
+from credits.amounts import grouped
 from credits.models import guards
 from credits.models.accounts import Account
 from credits.models.fields import AmountField, QuantityField
@@ -116,4 +116,4 @@ class Transaction(MemoFields):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {'+' if self.amount > 0 else ''}{say(self.amount)}"
+        return f"{self.get_kind_display()} {'+' if self.amount > 0 else ''}{grouped(self.amount)}".replace("-", "−")

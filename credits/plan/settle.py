@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from credits.amounts import say
+from credits.amounts import grouped
 from credits.models.transactions import Counterparty, TransactionKind
 from credits.plan import quotas
 from credits.plan.allotments import issue, next_order
@@ -56,7 +56,7 @@ def expire_lots(sheet: Sheet, moment: datetime | None = None) -> None:
         if gone > 0:
             # It pays what it owes itself: were that left to other lots, what has lapsed would stay behind here.
             sheet.change_lot(lot, remaining=-gone - owed)
-            description = f"{lot.category.capitalize()} lot of {say(lot.amount)} expired"
+            description = f"{lot.category.capitalize()} lot of {grouped(lot.amount)} expired"
             move(
                 sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone - owed)],
                 Memo(SYSTEM, description=description),

@@ -65,7 +65,7 @@ def test_above_the_cap_waits_and_is_applied_once(lea: Desk, fin: Desk, alice: Ac
 def test_the_preview_says_that_it_takes_a_second_person(lea: Desk, fin: Desk, alice: Account) -> None:
     above, within = checked(lea, (alice.external_id, "5001")), checked(lea, (alice.external_id, "5000"))
 
-    assert "More than 5000 credits at once takes a second person." in shown(lea, above)
+    assert "More than 5,000 credits at once takes a second person." in shown(lea, above)
     assert "Ask for approval" in shown(lea, above)
     assert "Apply 1 lines" not in shown(lea, above)
     assert "Apply 1 lines" in shown(lea, within)

@@ -328,7 +328,7 @@ class TestTheCost:
 
         page = text(dave.get("credits/transaction/"))
 
-        assert " ".join(page[page.index("more than") :].split()).startswith("more than 3 transactions")
+        assert " ".join(page[page.index("more than") :].split()).startswith("more than 3 movements")
 
     def test_of_a_filter_that_takes_too_long_is_cut_off(self, committed: None, monkeypatch: Any) -> None:
         desk = Desk("dave", superuser=True)

@@ -30,7 +30,7 @@ def test_within_the_cap_it_is_done_and_counts(sam: Desk, ada: Account) -> None:
     act = StaffAct.objects.get(action="change-plan")
     assert (act.unit, act.amount, act.after["Credits at once"]) == ("credits", 1000, "+1,000 credits")
     shown = told(sam.press(ada, "change-plan", plan="PREMIUM", **WHY))
-    assert "More than 1000 credits at once takes a second person." in shown
+    assert "More than 1,000 credits at once takes a second person." in shown
 
 
 def test_above_it_a_lead_decides(sam: Desk, lea: Desk, ada: Account) -> None:
@@ -57,7 +57,7 @@ def test_the_day_is_counted(sam: Desk, ada: Account) -> None:
 
     shown = told(sam.press(ada, "change-plan", plan="PREMIUM", **WHY))
 
-    assert "More than 1500 credits in a day takes a second person; 1000 are used today." in shown
+    assert "More than 1,500 credits in a day takes a second person; 1,000 are used today." in shown
 
 
 def test_pressed_twice_it_is_done_once(sam: Desk, ada: Account) -> None:
