@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter, TextFilter
@@ -40,7 +40,7 @@ class PaidIn(TextFilter):  # type: ignore[misc]
 class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every lot there was, newest first."""
 
-    list_display = ("lot", "owner", "came_in", "left", "worth", "in_holds", "expires", "came_from")
+    list_display = ("lot", "owner", "stock", "expires", "came_from")
     list_display_links = ("lot",)
     list_select_related = ("account",)
     list_before_template = "admin/credits/of_account.html"
@@ -77,7 +77,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Lot")
     def lot(self, row: Grant) -> SafeString:
-        return format_html('<span title="{}">{}</span>', row.pk, lots.name(row))
+        return format_html('<span class="f-nowrap" title="{}">{}</span>', row.pk, lots.name(row))
 
     @admin.display(description="Source")
     def came_from(self, row: Grant) -> SafeString | str:
@@ -94,6 +94,17 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Left")
     def left(self, row: Grant) -> SafeString:
         return show.figure(row.remaining, row.account.unit_id)
+
+    @admin.display(description="Left")
+    def stock(self, row: Grant) -> SafeString:
+        """Tell what is left of how much, what of it is held, and what was paid for it."""
+        unit = row.account.unit_id
+        held = f"{show.amount(row.held, unit)} held" if row.held else ""
+        paid = f"{self.worth(row)} paid for it" if row.paid_minor and row.remaining else ""
+        beside = format_html_join("", '<div class="f-small">{}</div>', ((text,) for text in (held, paid) if text))
+        amount = show.amount(row.amount, unit)
+        left = show.figure(row.remaining, unit)
+        return format_html('{} <span class="f-unit">of {} {}</span>{}', left, amount, unit, beside)
 
     @admin.display(description="Paid for what is left")
     def worth(self, row: Grant) -> str:
