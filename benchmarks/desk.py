@@ -81,6 +81,8 @@ def run(say: Callable[[str], None], *, movements: int, accounts: int) -> list[Fi
         for name, path in (("statement", statement), ("report of every movement", every)):
             say(f"Taking the {name} as a file")
             figures += _file(client, name, path)
+        for name in ("trial-balance", "liability", "revenue", "earned", "credits", "usage"):
+            figures.append(_report(client, name))
     say(f"Adjusting {min(MOST_LINES, accounts):,} accounts at once")
     figures += _bulk(min(MOST_LINES, accounts))
     cache.clear()
@@ -98,6 +100,13 @@ def _queries(client: Client, path: str) -> float:
     with CaptureQueriesContext(connection) as queries:
         client.get(path)
     return float(len(queries))
+
+
+def _report(client: Client, name: str) -> Figure:
+    """Return how long a report of a year takes. It is read now and then, and may take its time."""
+    began = time.perf_counter()
+    assert client.get(f"/admin/reports/{name}/").status_code == 200
+    return Figure("desk", f"s: report {name} of a year", [time.perf_counter() - began], 30.0, True)
 
 
 def _file(client: Client, name: str, path: str) -> list[Figure]:
