@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
-from django.db.models import DecimalField, F, QuerySet
+from django.db.models import DecimalField, F, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
 from billing.earned import AHEAD_OF_ROW
-from billing.models import EventState, Payment, ProviderEvent
-from credits.models import Transaction, TransactionKind
+from billing.models import EventState, Payment, PaymentCredit, ProviderEvent
+from credits.models import AccountStatus, Transaction, TransactionKind
 from credits.plan import Movement, Owner
 from credits.services.history import movement_of
 
@@ -20,6 +21,17 @@ def uncredited_payments() -> QuerySet[Payment]:
     """Return the payments that came in, brought nothing, and have not gone back."""
     kept = F("amount_minor") - F("disputed_minor")
     return Payment.objects.exclude(uncredited="").filter(status="succeeded", refunded_minor__lt=kept)
+
+
+def taken_back(payment: Payment) -> Decimal:
+    """Return how many of a payment's credits are gone, or owed. Of a closed account that is what was by then."""
+    if payment.account.status != AccountStatus.CLOSED:
+        claimed: Decimal = payment.claimed
+        return claimed
+    brought = PaymentCredit.objects.filter(payment=payment).values("movement")
+    taken = Transaction.objects.filter(parent__in=brought, kind=TransactionKind.CLAWBACK)
+    gone: Decimal | None = taken.aggregate(gone=Sum(F("debt") - F("amount")))["gone"]
+    return gone or Decimal(0)
 
 
 def with_ahead(payments: QuerySet[Payment], now: datetime) -> QuerySet[Payment]:

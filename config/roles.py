@@ -91,6 +91,6 @@ CAPS: dict[str, dict[str, tuple[int, int, int | None]]] = {
     FINANCE: {"credits": (50_000, 200_000, None), "USD": (5_000, 20_000, None)},
 }
 # A plan counts with the credits that it brings at once where nobody collects its price, an end with what is given up.
-CAPPED = ("adjust", "grant", "refund", "transfer", "bulk", "change-plan", "close")
+CAPPED = ("adjust", "grant", "refund", "transfer", "bulk", "change-plan", "close", "edit")
 # What gives money back is capped in the currency that was paid in.
 CAPPED_IN_MONEY = ("refund-payment",)

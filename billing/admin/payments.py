@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from billing.admin import dashboard
 from billing.admin.refunding import RefundPayment
 from billing.models import Dispute, Payment, Refund
-from billing.queries import uncredited_payments, with_ahead
+from billing.queries import taken_back, uncredited_payments, with_ahead
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, OfAccount
@@ -136,7 +136,10 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Credits taken back")
     def taken_back(self, row: Payment) -> str:
-        return show.amount(row.claimed, row.account.unit_id)
+        unit, gone = row.account.unit_id, taken_back(row)
+        if gone == row.claimed:
+            return show.amount(gone, unit)
+        return f"{show.amount(gone, unit)} of {show.amount(row.claimed, unit)}: the account is closed"
 
     @admin.display(description="Refunds")
     def refund_list(self, row: Payment) -> SafeString | str:

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from billing.models import Payment, RefundOrder, RefundStatus
+from billing.queries import taken_back
 from billing.refusals import StripeFailure
 from billing.services.claims import to_be_gone
 from billing.services.refunds import finish, left_to_refund, lock_payment, not_given_back, order_refund
@@ -22,7 +23,7 @@ from credits.admin.forms import TICKET
 from credits.admin.logged import request_id
 from credits.admin.previews import Change
 from credits.amounts import places_of, say_money
-from credits.models import CappedAction
+from credits.models import AccountStatus, CappedAction
 from credits.refusals import InvalidField
 from credits.services.caps import Weight
 from credits.services.once import Once
@@ -56,10 +57,6 @@ class RefundPayment(Act):
         if row is None:
             raise Http404("There is no such payment.")
         self.row: Payment = row
-
-    @classmethod
-    def allowed(cls, request: HttpRequest) -> bool:
-        return request.user.has_perm(cls.permission)
 
     @property
     def subject(self) -> Payment:
@@ -109,16 +106,18 @@ class RefundPayment(Act):
         """Return what goes back, and what of the credits with it."""
         minor, unit = self.minor(data), self.row.account.unit_id
         after = self.row.refunded_minor + minor
-        claimed = to_be_gone(self.row, after)
-        more = claimed - self.row.claimed
+        gone = taken_back(self.row)
+        # Of a closed account nothing can be taken back any more: the money is lost.
+        closed = self.row.account.status == AccountStatus.CLOSED
+        claimed = gone if closed else to_be_gone(self.row, after)
         before, then, now = (say_money(each, self.row.currency) for each in (self.row.refunded_minor, after, minor))
         return [
             Change("Given back", before, then, now),
             Change(
-                "Credits taken back",
-                show.amount(self.row.claimed, unit),
+                "Credits taken back: the account is closed" if closed else "Credits taken back",
+                show.amount(gone, unit),
                 show.amount(claimed, unit),
-                show.amount(more, unit),
+                show.amount(claimed - gone, unit),
             ),
         ]
 

@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.models import AutoTopUp, Checkout, CheckoutKind, CheckoutStatus, Pack, Payment, RefundOrder, RefundStatus
+from billing.queries import taken_back
 from credits.amounts import number
 from credits.api.shapes import AmountOut
 
@@ -62,7 +63,7 @@ def print_payment(payment: Payment) -> dict[str, Any]:
         "credits": number(sum(brought, Decimal(0))) if brought else None,
         "transaction_id": payment.movement_id,
         "uncredited": payment.uncredited or None,
-        "credits_taken_back": number(payment.claimed),
+        "credits_taken_back": number(taken_back(payment)),
         "created_at": payment.occurred_at,
     }
 
@@ -80,7 +81,7 @@ def print_refund(order: RefundOrder) -> dict[str, Any]:
         "refund_id": order.provider_id or None,
         "reason": order.reason,
         "refunded_minor": payment.refunded_minor,
-        "credits_taken_back": number(payment.claimed),
+        "credits_taken_back": number(taken_back(payment)),
         "created_at": order.created_at,
     }
 

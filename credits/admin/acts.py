@@ -70,7 +70,12 @@ class Act:
     @classmethod
     def allowed(cls, request: HttpRequest) -> bool:
         """Whether the user may press this button."""
-        return request.user.has_perm(cls.permission if "." in cls.permission else f"credits.{cls.permission}")
+        return request.user.has_perm(cls.right())
+
+    @classmethod
+    def right(cls) -> str:
+        """Return the permission as Django names it."""
+        return cls.permission if "." in cls.permission else f"credits.{cls.permission}"
 
     @property
     def actor(self) -> Actor:

@@ -26,11 +26,11 @@ from credits.admin.acts import Act
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.forms import note
 from credits.admin.lists import Bounded, OfAccount
-from credits.admin.logged import actor_of
+from credits.admin.logged import actor_of, request_id
 from credits.admin.more_verbs import Transfer
 from credits.admin.policies import ReadOnly
 from credits.admin.previews import Change
-from credits.admin.verbs import Adjust, Give, Refund
+from credits.admin.verbs import Adjust, Edit, Give, Refund
 from credits.amounts import places_of, say_money
 from credits.models import Account, ApprovalRequest, ApprovalStatus, BulkAdjustment, CappedAction
 from credits.plan import Actor
@@ -135,7 +135,13 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
         doing = Doing(self, request, given)
         try:
-            done = approvals.approve(request=pk, decider=actor_of(request), decision=decision, act=doing.do)
+            done = approvals.approve(
+                request=pk,
+                decider=actor_of(request),
+                decision=decision,
+                act=doing.do,
+                request_id=request_id(request),
+            )
         except (approvals.NotYours, AboveCap, Replay) as refused:
             messages.error(request, str(refused) or "It was done before.")
         except Refusal as refusal:
@@ -151,7 +157,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         """Refuse it for good."""
         row, decision = self._posted(request, pk)
         try:
-            approvals.refuse(request=pk, decider=actor_of(request), decision=decision)
+            approvals.refuse(request=pk, decider=actor_of(request), decision=decision, request_id=request_id(request))
         except approvals.NotYours as refused:
             messages.error(request, str(refused))
         else:
@@ -174,7 +180,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         waits = row.status == ApprovalStatus.WAITING and row.lapses_at > timezone.now()
         changes, fault, seen = _foreseen(self, request, row) if waits else ([], "", "")
         own = row.asked_by_id == str(request.user.pk)
-        above = _above(request, row) if waits and not own and request.user.has_perm(MAY) else ""
+        above = _above(self, request, row) if waits and not own and request.user.has_perm(MAY) else ""
         may = waits and not own and request.user.has_perm(MAY) and _may_do(self, request, row)
         context = {
             **self.admin_site.each_context(request),
@@ -211,8 +217,7 @@ class Doing:
         """Do it, with the request locked; or return None where it is not what was shown."""
         self.done = None
         check_approval(user=self.request.user, weight=_weight(row))
-        if not get_user_model().objects.filter(pk=row.asked_by_id, is_active=True).exists():
-            raise InvalidField("asked", "Whoever asked for it is no longer staff.")
+        _check_asker(row)
         if row.bulk is not None:
             seen = self.given.seen
             done = bulk_approval.confirm_asked(row, row=row.bulk, seen=seen, request=self.request)
@@ -222,6 +227,9 @@ class Doing:
         once = replace(self.given.once(), owner="approval", key=str(row.pk))
         if act.figures(act.hold(once, data), data) != self.given.seen:
             return None
+        # It may have come to more since it was asked for.
+        if weight := act.weight(data):
+            check_approval(user=self.request.user, weight=weight)
         act.changes = act.told(data)
         done = act.act(once, data)
         act.record(done, data)
@@ -261,13 +269,26 @@ def _weight(row: ApprovalRequest) -> Weight:
     return Weight(row.action, row.unit, row.amount)
 
 
-def _above(request: HttpRequest, row: ApprovalRequest) -> str:
-    """Return why it is too much for whoever looks to approve; nothing where it is not."""
+def _above(page: Any, request: HttpRequest, row: ApprovalRequest) -> str:
+    """Return why it is too much for whoever looks to approve, as it was asked or by now; nothing where it is not."""
     try:
         check_approval(user=request.user, weight=_weight(row))
+        if row.bulk is None:
+            act, data = _act(page, request, row)
+            check_approval(user=request.user, weight=act.weight(data) or _weight(row))
     except AboveCap as above:
         return str(above)
+    except Refusal:
+        return ""
     return ""
+
+
+def _check_asker(row: ApprovalRequest) -> None:
+    """Refuse what whoever asked could not ask for today."""
+    right = "credits.bulk_adjust" if row.bulk_id is not None else desk.approvable(row.action).act.right()
+    asker = get_user_model().objects.filter(pk=row.asked_by_id, is_active=True, is_staff=True).first()
+    if asker is None or not asker.has_perm(right):
+        raise InvalidField("asked", "Whoever asked for it may no longer do so.")
 
 
 def _others(row: ApprovalRequest) -> list[tuple[SafeString, str]]:
@@ -347,5 +368,5 @@ def _account(row: ApprovalRequest) -> str:
     return str(row.account_id)
 
 
-desk.register(*(desk.Approvable(verb.path, verb, Account, _account) for verb in (Adjust, Give, Refund, Transfer)))
+desk.register(*(desk.Approvable(verb.path, verb, Account, _account) for verb in (Adjust, Give, Refund, Transfer, Edit)))
 desk.register(desk.Board("Work waiting", "credits.view_approvalrequest", tiles, place=4))

@@ -329,6 +329,11 @@ class Edit(Verb):
             for name, value in self.changed(data).items()
         ]
 
+    def weight(self, data: dict[str, Any]) -> Weight | None:
+        """Weigh how much further the account may be overdrawn: that much may be spent for nothing."""
+        more = self.changed(data).get("overdraft_limit", self.account.overdraft_limit) - self.account.overdraft_limit
+        return Weight(self.path, self.unit, more) if more > 0 else None
+
     def printed(self, value: Any) -> str:
         """Return a value for people."""
         return f"{show.amount(value, self.unit)} {self.unit}" if isinstance(value, Decimal) else value or show.EMPTY

@@ -279,7 +279,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(help_text='The name of the group.', max_length=150)),
-                ('action', models.CharField(choices=[('adjust', 'Adjust'), ('grant', 'Grant'), ('refund', 'Refund'), ('refund-payment', 'Refund a payment'), ('transfer', 'Transfer'), ('bulk', 'Bulk adjustment'), ('change-plan', 'Change the plan'), ('close', 'Close the account')], max_length=20)),
+                ('action', models.CharField(choices=[('adjust', 'Adjust'), ('grant', 'Grant'), ('refund', 'Refund'), ('refund-payment', 'Refund a payment'), ('transfer', 'Transfer'), ('bulk', 'Bulk adjustment'), ('change-plan', 'Change the plan'), ('close', 'Close the account'), ('edit', 'Raise an overdraft limit')], max_length=20)),
                 ('per_action', credits.models.fields.AmountField(help_text='At once.')),
                 ('per_day', credits.models.fields.AmountField(help_text='By one person in a day of UTC, all together.')),
                 ('per_approval', credits.models.fields.AmountField(blank=True, help_text='The most that they may approve for somebody else, at once. Empty: any amount.', null=True)),
@@ -444,7 +444,7 @@ class Migration(migrations.Migration):
             name='ApprovalRequest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(choices=[('adjust', 'Adjust'), ('grant', 'Grant'), ('refund', 'Refund'), ('refund-payment', 'Refund a payment'), ('transfer', 'Transfer'), ('bulk', 'Bulk adjustment'), ('change-plan', 'Change the plan'), ('close', 'Close the account')], max_length=20)),
+                ('action', models.CharField(choices=[('adjust', 'Adjust'), ('grant', 'Grant'), ('refund', 'Refund'), ('refund-payment', 'Refund a payment'), ('transfer', 'Transfer'), ('bulk', 'Bulk adjustment'), ('change-plan', 'Change the plan'), ('close', 'Close the account'), ('edit', 'Raise an overdraft limit')], max_length=20)),
                 ('unit', models.CharField(max_length=20)),
                 ('amount', credits.models.fields.AmountField()),
                 ('asked', models.JSONField(default=dict, help_text='What was filled in.')),

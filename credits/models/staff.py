@@ -24,6 +24,7 @@ class CappedAction(models.TextChoices):
     BULK = "bulk", "Bulk adjustment"
     CHANGE_PLAN = "change-plan", "Change the plan"
     CLOSE = "close", "Close the account"
+    OVERDRAFT = "edit", "Raise an overdraft limit"
 
 
 class StaffAct(models.Model):

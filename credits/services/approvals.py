@@ -90,7 +90,14 @@ def waiting_of(*, bulk: int) -> ApprovalRequest | None:
 
 @money
 def approve(
-    _once: Once | None, /, *, request: int, decider: Actor, decision: str, act: Callable[[ApprovalRequest], Any]
+    _once: Once | None,
+    /,
+    *,
+    request: int,
+    decider: Actor,
+    decision: str,
+    act: Callable[[ApprovalRequest], Any],
+    request_id: str = "",
 ) -> ApprovalRequest | None:
     """Approve a request and do it, together. ``act`` does it and returns None where what was shown no longer holds.
 
@@ -99,13 +106,15 @@ def approve(
     row = _waiting(request, decider)
     if act(row) is None:
         return None
-    return _decided(row, ApprovalStatus.APPROVED, decider, decision)
+    return _decided(row, ApprovalStatus.APPROVED, decider, decision, request_id)
 
 
 @money
-def refuse(_once: Once | None, /, *, request: int, decider: Actor, decision: str) -> ApprovalRequest:
+def refuse(
+    _once: Once | None, /, *, request: int, decider: Actor, decision: str, request_id: str = ""
+) -> ApprovalRequest:
     """Refuse a request, for good. Raises NotYours as approving does."""
-    return _decided(_waiting(request, decider), ApprovalStatus.REFUSED, decider, decision)
+    return _decided(_waiting(request, decider), ApprovalStatus.REFUSED, decider, decision, request_id)
 
 
 def lapse_due_approvals() -> int:
@@ -129,12 +138,22 @@ def _waiting(request: int, decider: Actor) -> ApprovalRequest:
     return row
 
 
-def _decided(row: ApprovalRequest, status: ApprovalStatus, decider: Actor, decision: str) -> ApprovalRequest:
+def _decided(
+    row: ApprovalRequest, status: ApprovalStatus, decider: Actor, decision: str, request_id: str
+) -> ApprovalRequest:
     row.status, row.decision = status, decision[:500]
     row.decided_by_id, row.decided_by_name, row.decided_at = decider.id, decider.name, timezone.now()
     row.save(update_fields=["status", "decision", "decided_by_id", "decided_by_name", "decided_at"])
     verb = "approve" if status == ApprovalStatus.APPROVED else "refuse"
-    told = Told(account=row.account_id, subject=f"Approval request {row.pk}", note=decision, ticket=row.ticket)
+    told = Told(
+        account=row.account_id,
+        subject=f"Approval request {row.pk}",
+        note=decision,
+        ticket=row.ticket,
+        before={"Status": ApprovalStatus.WAITING.label},
+        after={"Status": status.label},
+        request_id=request_id,
+    )
     record_act(actor=decider, action=verb, what=f"{verb.capitalize()}d: {row}.", told=told)
     return row
 

@@ -19,6 +19,9 @@ from credits.amounts import grouped
 from credits.models import StaffAct, StaffCap
 from credits.plan.state import ZERO
 
+# The right to approve, as Django names it.
+DECIDE = "decide_approvalrequest"
+
 
 class AboveCap(Exception):  # not an error: a second person decides
     """It takes a second person. Nothing was changed."""
@@ -66,15 +69,20 @@ def check_cap(*, user: Any, weight: Weight) -> None:
 def check_approval(*, user: Any, weight: Weight) -> None:
     """Raise AboveCap where somebody may not approve that much for another.
 
-    What they may do alone does not bind it: two people see it. A row that says so does, the highest of their roles'.
+    What they may do alone does not bind it: two people see it. The rows of the roles that let them decide do, the
+    highest of them; in a unit without one they may approve nothing, as they may do nothing alone there.
     """
     if user.is_superuser:
         return
-    of_roles = StaffCap.objects.filter(role__in=user.groups.values("name"), action=weight.action, unit=weight.unit)
-    bounds = list(of_roles.values_list("per_approval", flat=True))
-    known = [bound for bound in bounds if bound is not None]
-    if len(known) == len(bounds) and weight.amount > (most := max(known, default=weight.amount)):
-        raise AboveCap(f"You may approve up to {grouped(most)} {weight.unit} at once; somebody else has to decide.")
+    deciding = user.groups.filter(permissions__codename=DECIDE).values("name")
+    rows = list(StaffCap.objects.filter(role__in=deciding, action=weight.action))
+    bounds = [row.per_approval for row in rows if row.unit_id == weight.unit]
+    if not rows or None in bounds:
+        return
+    most = max((bound for bound in bounds if bound is not None), default=ZERO)
+    if weight.amount > most:
+        may = f"up to {grouped(most)} {weight.unit} at once" if bounds else f"nothing in {weight.unit}: there is no cap"
+        raise AboveCap(f"You may approve {may}; somebody else has to decide.")
 
 
 def rename_role(*, before: str, after: str) -> None:

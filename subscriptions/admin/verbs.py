@@ -35,6 +35,7 @@ from subscriptions.queries import (
     preview_change,
     standing,
 )
+from subscriptions.rules import Step
 from subscriptions.services import subscriptions as services
 from subscriptions.services.by_account import cancel_of, go_to_plan
 from subscriptions.services.rows import live_row
@@ -117,7 +118,7 @@ class ChangePlan(PlanVerb):
     path, title = "change-plan", "Change the plan"
     does = "Puts the account on another plan: a higher one at once, a lower one with the next period."
     form_class = PlanForm
-    # The credits that it brings at once for nothing, once they are worked out.
+    # The credits that it brings for nothing, once they are worked out.
     brings: Decimal | None = None
 
     def form(self, data: Any = None) -> forms.Form:
@@ -141,7 +142,7 @@ class ChangePlan(PlanVerb):
         return preview_change(subscription=row.pk, verb=verb, plan=data["plan"])
 
     def weight(self, data: dict[str, Any]) -> Weight | None:
-        """Weigh the credits that it brings at once, where nobody collects their price.
+        """Weigh the credits that it brings at once, or a month where those are more, where nobody collects their price.
 
         Worked out once, before they are there; not where it is refused, or was done before.
         """
@@ -151,12 +152,15 @@ class ChangePlan(PlanVerb):
         return Weight(self.path, self.unit, self.brings) if self.brings else None
 
     def free_credits(self, data: dict[str, Any]) -> Decimal:
-        """Return how many credits it brings at once that nobody collects the price of."""
+        """Return how many credits it brings at once, or in a month, that nobody collects the price of."""
         sheet = read_account(self.account.pk)
         row = standing(sheet).subscription
         if row is None:
-            return beginning(sheet, data["plan"]).credits_now
-        return ZERO if providers.collector_of(row) else self.preview_of(row, data).step.credits_now
+            return _heaviest(beginning(sheet, data["plan"]))
+        if providers.collector_of(row):
+            return ZERO
+        step = self.preview_of(row, data).step
+        return _heaviest(step) if _is_up(row, newest_version(data["plan"])) else step.credits_now
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
         row = live_row(self.account.pk)
@@ -225,6 +229,11 @@ class ResumePlan(PlanVerb):
 
 def _is_up(row: Subscription, after: PlanVersion) -> bool:
     return after.plan.rank >= row.plan_version.plan.rank
+
+
+def _heaviest(step: Step) -> Decimal:
+    """Return the credits of a step: at once, or of each month that follows. At a month's end few come at once."""
+    return max(step.credits_now, step.state.terms.monthly)
 
 
 def _told(sheet: Sheet, told: Preview, cost: providers.Cost | None) -> list[Change]:

@@ -16,7 +16,7 @@ from credits.plan import Actor
 from credits.services import accounts, approvals, caps
 from tests.admin.conftest import Desk, confirmation, text, verb_path
 from tests.books import Books
-from tests.factories import spend
+from tests.factories import give, spend
 from tests.threads import at_once
 
 ASKED = {"reason": "goodwill", "note": "He waited long", "ticket": "SUP-7"}
@@ -157,6 +157,37 @@ class TestTheBoundOfWhoApproves:
         assert decide(staff("fin", "Finance"), row).status_code == 302
         assert balance(alice) == 50_101
 
+    def test_is_none_in_a_unit_without_a_cap(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice, "600")
+        StaffCap.objects.filter(role="Support lead", action="adjust", unit="credits").delete()
+
+        assert "You may approve nothing in credits: there is no cap" in text(lea.get(page(row)))
+        decide(lea, row)
+
+        assert balance(alice) == 100
+
+    def test_is_not_lifted_by_a_role_that_may_not_approve(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        lea.user.groups.add(Group.objects.get(name="Support"))
+        row = ask(sam, alice, "50001")
+
+        decide(lea, row)
+
+        assert balance(alice) == 100
+
+    def test_holds_for_what_it_comes_to_by_now(self, lea: Desk, alice: Account) -> None:
+        lee = staff("lee", "Support lead")
+        give(alice, 5900)
+        lea.confirm(alice, "close", forfeit="on", **ASKED)
+        row = ApprovalRequest.objects.latest("pk")
+        give(alice, 50_000)
+
+        shown = text(lee.get(page(row)))
+        decide(lee, row)
+        alice.refresh_from_db()
+
+        assert (row.amount, alice.status, alice.balance) == (6000, "active", 56_000)
+        assert "You may approve up to 50,000 credits at once" in shown
+
     def test_does_not_keep_from_refusing(self, sam: Desk, lea: Desk, alice: Account) -> None:
         row = ask(sam, alice, "50001")
 
@@ -175,7 +206,52 @@ class TestTheBoundOfWhoApproves:
         caps.check_approval(user=lea.user, weight=weight)
 
 
+class TestAnOverdraft:
+    def test_beyond_the_cap_takes_a_second_person(self, lea: Desk, alice: Account) -> None:
+        fields = {"overdraft_limit": "5001", "time_zone": "UTC", "low_balance_threshold": "", "name": "", "email": ""}
+        lea.confirm(alice, "edit", **fields, note="Asked for it", ticket="SUP-8")
+        row = ApprovalRequest.objects.get()
+
+        alice.refresh_from_db()
+        assert (row.action, row.amount, alice.overdraft_limit) == ("edit", 5001, 0)
+        decide(staff("lee", "Support lead"), row)
+        alice.refresh_from_db()
+        act = StaffAct.objects.get(action="edit")
+
+        assert (alice.overdraft_limit, act.amount, act.approved_by) == (5001, 5001, "lee")
+
+    def test_within_it_counts_for_the_day(self, lea: Desk, alice: Account) -> None:
+        fields = {"time_zone": "UTC", "low_balance_threshold": "", "name": "", "email": ""}
+        for limit in ("5000", "10000", "15000", "20000", "20001"):
+            lea.confirm(alice, "edit", overdraft_limit=limit, **fields, note="Asked for it", ticket="SUP-8")
+
+        alice.refresh_from_db()
+        assert alice.overdraft_limit == 20_000
+        assert "20,000 are used today" in ApprovalRequest.objects.get().why
+
+
 class TestApproval:
+    @pytest.mark.parametrize("left", ["role", "staff"])
+    def test_is_not_for_what_its_asker_may_no_longer_do(self, sam: Desk, lea: Desk, alice: Account, left: str) -> None:
+        row = ask(sam, alice)
+        if left == "role":
+            sam.user.groups.clear()
+        else:
+            sam.user.is_staff = False
+            sam.user.save()
+
+        answer = decide(lea, row)
+
+        assert "Whoever asked for it may no longer do so" in text(lea.client.get(answer["Location"]))
+        assert balance(alice) == 100
+
+    def test_leaves_in_the_log_what_was_decided(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        decide(lea, ask(sam, alice))
+
+        act = StaffAct.objects.get(action="approve")
+        assert (act.before, act.after) == ({"Status": "Waiting"}, {"Status": "Approved and done"})
+        assert act.request_id
+
     def test_names_what_else_waits_for_the_account(self, sam: Desk, lea: Desk, alice: Account, bob: Account) -> None:
         row, again = ask(sam, alice, "600"), ask(sam, alice, "600")
         ask(sam, bob, "700")
