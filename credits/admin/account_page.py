@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +15,10 @@ from credits.admin import account_use, show, timeline
 from credits.admin import lots as naming
 from credits.admin.desk import Tile
 from credits.admin.refundable import left_to_refund
-from credits.models import Account, AccountStatus, Grant, Hold, HoldStatus, Transaction, TransactionKind
+from credits.models import Account, AccountStatus, Allotment, Grant, Hold, HoldStatus, Transaction, TransactionKind
 from credits.plan import Sheet
+from credits.plan.allotments import BEYOND, beyond_cap
+from credits.plan.state import ZERO
 from credits.services import clock
 from credits.services.locks import read_account
 
@@ -33,9 +37,10 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
     refundable = left_to_refund(sheet, page.rows) if may_refund else {}
     lots, drawn = timeline.lots_of(page.rows, account, most=MOST_LOTS + 1)
     holds = _holds(account)
+    orders = account_use.orders_of(account)
     return {
         "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
-        "figures": _figures(account, sheet),
+        "figures": _figures(account, sheet, orders),
         "facts": _facts(account),
         "lapsed": show.amount(account.balance - sheet.balance, account.unit_id) if sheet.movements else "",
         "lots": [_lot(lot, account.unit_id) for lot in lots[:MOST_LOTS]],
@@ -44,14 +49,17 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
         "more_holds": len(holds) > MOST_HOLDS,
         "movements": [_movement(row, account.unit_id, drawn, refundable=row.pk in refundable) for row in page.rows],
         "page": page,
-        **account_use.context(account, sheet),
+        **account_use.context(account, sheet, orders),
     }
 
 
-def _figures(account: Account, sheet: Sheet) -> list[Tile]:
+def _figures(account: Account, sheet: Sheet, orders: list[Allotment]) -> list[Tile]:
     unit = account.unit_id
-    expiries = [(lot.expires_at, lot.free) for lot in sheet.lots if lot.expires_at and lot.free]
-    next_expiry, going = min(expiries, default=(None, None))
+    expiries = [
+        *((lot.expires_at, lot.free, "") for lot in sheet.lots if lot.expires_at and lot.free),
+        *_beyond_caps(sheet, orders, unit),
+    ]
+    next_expiry, going, why = min(expiries, default=(None, None, ""))
     figures = [
         Tile("Balance", show.amount(sheet.balance, unit), note=unit, alarm=sheet.balance < 0),
         Tile("Available", show.amount(sheet.available, unit), note="to spend or hold now", alarm=sheet.available <= 0),
@@ -64,9 +72,18 @@ def _figures(account: Account, sheet: Sheet) -> list[Tile]:
     if sheet.debt:
         figures.append(Tile("Debt", show.amount(sheet.debt, unit), note="new credits repay it first", alarm=True))
     if going is not None and next_expiry is not None:
-        note = f"{show.amount(going, unit)}, {_in_days(next_expiry)}"
+        note = f"{show.amount(going, unit)}{why}, {_in_days(next_expiry)}"
         figures.append(Tile("Next expiry", show.day_tag(next_expiry), "#lots", note))
     return figures
+
+
+def _beyond_caps(sheet: Sheet, orders: list[Allotment], unit: str) -> Iterator[tuple[datetime, Decimal, str]]:
+    """Tell when credits that roll over are cut down next, how many lapse as things stand, and why."""
+    for order in orders:
+        if order.next_at is not None and order.rollover_cap is not None:
+            covered = order.covered if order.next_period == order.first_period else ZERO
+            if going := beyond_cap(sheet, order.rollover_cap, covered):
+                yield order.next_at, going, f" beyond the {show.amount(order.rollover_cap, unit)} that roll over"
 
 
 def _in_days(moment: datetime) -> str:
@@ -100,7 +117,7 @@ def _lot(lot: Grant, unit: str) -> dict[str, Any]:
         "amount": show.amount(lot.amount, unit),
         "remaining": show.amount(lot.remaining, unit),
         "held": show.amount(lot.held, unit) if lot.held else "",
-        "expires": show.moment_tag(lot.expires_at) if lot.expires_at else "Never",
+        "expires": naming.until(lot),
         "open": state == "Open",
         "state": show.badge(state, "danger" if state == "Expired" else "default"),
     }
@@ -136,5 +153,8 @@ def _movement(row: Transaction, unit: str, lots: dict[UUID, Grant], *, refundabl
         "balance": show.amount(row.balance_after, unit),
         "told": timeline.told(row, lots, unit),
         "refundable": refundable,
-        "lapsed": f"{-row.amount.normalize():f}" if row.kind == TransactionKind.EXPIRY else "",
+        # What did not roll over was never promised for longer.
+        "lapsed": f"{-row.amount.normalize():f}"
+        if row.kind == TransactionKind.EXPIRY and not row.description.startswith(BEYOND)
+        else "",
     }

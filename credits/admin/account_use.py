@@ -37,14 +37,18 @@ class Bar:
     says: str
 
 
-def context(account: Account, sheet: Sheet) -> dict[str, Any]:
+def orders_of(account: Account) -> list[Allotment]:
+    """Return an account's latest standing orders."""
+    return list(Allotment.objects.filter(account=account.pk).order_by("-pk")[: MOST_ORDERS + 1])
+
+
+def context(account: Account, sheet: Sheet, orders: list[Allotment]) -> dict[str, Any]:
     """Return what the template prints, by a number of queries that does not depend on how much there is."""
     today = sheet.calendar.day(sheet.at)
     mark = mark_of(account)
     lines = statistics(account, Period.DAILY, today=today, mark=mark, balances=False).lines
     used = usage_by_feature(account, first_day=today - timedelta(days=DAYS - 1), last_day=today, mark=mark)
     ends = _ends(account, lines)
-    orders = list(Allotment.objects.filter(account=account.pk).order_by("-pk")[: MOST_ORDERS + 1])
     windows = QuotaWindow.objects.filter(account=account.pk).order_by("-window_start", "feature")[:MOST_WINDOWS]
     unit = account.unit_id
     return {

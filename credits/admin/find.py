@@ -22,6 +22,7 @@ from credits.models import (
     ApiKey,
     ApprovalRequest,
     BulkAdjustment,
+    BulkLine,
     Grant,
     Hold,
     StaffAct,
@@ -150,6 +151,16 @@ def _tickets(term: str) -> Iterator[Hit]:
             yield Hit("Accounts of the ticket", act.account.external_id, link, note, exact=True, reference=True)
 
 
+def _bulk_tickets(term: str) -> Iterator[Hit]:
+    """Find the accounts that a bulk moved for a ticket, for those who may not see bulks."""
+    lines = BulkLine.objects.filter(bulk__in=BulkAdjustment.objects.filter(~Q(ticket=""), ticket=term))
+    for line in lines.filter(account__isnull=False).select_related("account", "bulk").order_by("pk")[:MOST]:
+        if line.account is not None:
+            note = f"{line.bulk.get_status_display()}: a bulk adjustment by {line.bulk.actor_name}"
+            link = show.page_of(Account, line.account.pk)
+            yield Hit("Accounts of the ticket", line.account.external_id, link, note, exact=True, reference=True)
+
+
 def _acts(term: str) -> Iterator[Hit]:
     """Find what staff did for a ticket, or with a request."""
     for name in ("ticket", "request_id"):
@@ -181,6 +192,7 @@ desk.register(
     Finder("credits.view_account", _hidden_keys, lacking="credits.view_apikey"),
     Finder("credits.view_staffact", _acts),
     Finder("credits.view_account", _tickets, lacking="credits.view_staffact"),
+    Finder("credits.view_account", _bulk_tickets, lacking="credits.view_bulkadjustment"),
     Finder("credits.view_approvalrequest", _approvals),
     Finder("credits.view_bulkadjustment", _bulks),
 )

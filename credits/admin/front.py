@@ -68,11 +68,19 @@ def outstanding(request: HttpRequest) -> Iterator[Tile]:
 
 
 def owed(request: HttpRequest) -> Iterator[Tile]:
-    """Tell who owes: what was to be taken back after it had been spent."""
+    """Tell who owes: what was to be taken back after it had been spent, and what was spent beyond a balance."""
+    for unit, amount, count in overview().figures.get("overdrawn", ()):
+        text = show.amount(Decimal(amount), unit)
+        link = _list("credits.account", condition="overdrawn", unit__code__exact=unit)
+        yield Tile(f"Overdrawn in {unit}", text, link, f"within the limits of {_accounts(count)}")
     for unit, amount, count in overview().figures["owed"]:
         text = show.amount(Decimal(amount), unit)
         link = _list("credits.account", condition="debt", unit__code__exact=unit)
-        yield Tile(f"Debt in {unit}", text, link, f"of {count:,} accounts", alarm=True)
+        yield Tile(f"Debt in {unit}", text, link, f"of {_accounts(count)}", alarm=True)
+
+
+def _accounts(count: int) -> str:
+    return f"{count:,} account{'' if count == 1 else 's'}"
 
 
 def moved(request: HttpRequest) -> Iterator[Tile]:
@@ -84,7 +92,7 @@ def moved(request: HttpRequest) -> Iterator[Tile]:
         for index, family in enumerate(FAMILIES.values(), 2):
             month = sum((Decimal(each[index]) for each in days), ZERO)
             now = sum((Decimal(each[index]) for each in days if each[0] == str(today)), ZERO)
-            of = {"family": family.name, "account__unit__code__exact": unit, "day_to": str(today)}
+            of = {"family": family.name, "account__unit__code__exact": unit}
             since = str(today - timedelta(days=DAYS - 1))
             note = format_html(
                 '<a class="f-link" href="{}">{} in {} days</a>',

@@ -117,7 +117,7 @@ class GrantAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Expires")
     def expires(self, row: Grant) -> SafeString | str:
-        return show.moment_tag(row.expires_at) if row.expires_at else "Never"
+        return lots.until(row)
 
     @admin.display(description="State")
     def state(self, row: Grant) -> SafeString:

@@ -14,7 +14,8 @@ OTHERS = (
     TransactionKind.CLAWBACK,
     TransactionKind.REVERSAL,
 )
-IN_DAYS = "d.day >= %(since)s::timestamptz::date AND d.day < %(until)s::timestamptz::date"
+# Of a span that ends today, what is tomorrow's already where the day has begun is no less.
+IN_DAYS = "d.day >= %(since)s::timestamptz::date AND (d.day < %(until)s::timestamptz::date OR %(until)s > %(now)s)"
 
 
 def amounts(*titles: str) -> tuple[Column, ...]:
@@ -41,7 +42,8 @@ TRIAL_BALANCE = Report(
 LIABILITY = Report(
     "liability",
     "Liability by category and age",
-    "What is outstanding now, by how long ago its lots came in, and what was paid for it.",
+    "What is outstanding now, by how long ago its lots came in, and what was paid for it. Less what is overdrawn it is "
+    "what customers have in the trial balance.",
     (
         UNIT,
         Column("Category"),
@@ -52,13 +54,18 @@ LIABILITY = Report(
         Column("Paid for it", Holds.MONEY),
     ),
     """
+    SELECT unit_id, category, age, outstanding, lots, currency, paid FROM (
     SELECT a.unit_id, g.category,
         CASE WHEN g.created_at > %(now)s - interval '30 days' THEN 'up to 30 days'
              WHEN g.created_at > %(now)s - interval '90 days' THEN 'up to 90 days'
-             WHEN g.created_at > %(now)s - interval '365 days' THEN 'up to a year' ELSE 'older' END,
-        sum(g.remaining), count(*), g.paid_currency, round(sum(g.paid_minor * g.remaining / g.amount))::bigint
+             WHEN g.created_at > %(now)s - interval '365 days' THEN 'up to a year' ELSE 'older' END AS age,
+        sum(g.remaining) AS outstanding, count(*) AS lots, g.paid_currency AS currency,
+        round(sum(g.paid_minor * g.remaining / g.amount))::bigint AS paid, max(g.created_at) AS newest
     FROM credits_grant g JOIN credits_account a ON a.id = g.account_id WHERE g.is_open
-    GROUP BY 1, 2, 3, 6 ORDER BY 1, 2, max(g.created_at) DESC, 6
+    GROUP BY 1, 2, 3, 6
+    UNION ALL SELECT unit_id, 'overdrawn', '', sum(balance), 0, '', 0, NULL FROM credits_account
+    WHERE balance < 0 GROUP BY 1
+    ) told ORDER BY unit_id, category = 'overdrawn', category, newest DESC, currency
     """,
     MAY,
     place=20,

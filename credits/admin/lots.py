@@ -10,7 +10,9 @@ from django.utils.safestring import SafeString
 from credits.admin import show
 from credits.models import Allotment, Grant, GrantCategory
 from credits.plan import Lot
+from credits.plan.allotments import REFERENCE
 
+ROLLS = "From month to month, up to the plan's cap: what is beyond it lapses as the next month begins."
 ORDER = Value("^allotment:([0-9]{1,18}):", output_field=TextField())
 
 
@@ -56,6 +58,15 @@ def in_words(kind: str, of: str = "", *, ordered: str = "") -> str | None:
     if kind == "subscription" and of.endswith(":trial"):
         return "Trial of a plan"
     return None
+
+
+def until(lot: Grant) -> SafeString | str:
+    """Return when what is left of a lot expires; never, or not before its plan's cap cuts it."""
+    if lot.expires_at is not None:
+        return show.moment_tag(lot.expires_at)
+    if lot.category == GrantCategory.PLAN and lot.source.startswith(f"{REFERENCE}:"):
+        return format_html('<span title="{}">Rolls over</span>', ROLLS)
+    return "Never"
 
 
 def expiry(lot: Lot) -> str:

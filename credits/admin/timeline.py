@@ -24,6 +24,7 @@ from credits.admin.lots import in_words, reference, with_orders
 from credits.admin.lots import name as lot_name
 from credits.models import Account, Grant, Price, Transaction, TransactionKind
 from credits.models.memo import Reason
+from credits.plan.allotments import BEYOND
 from credits.queries import last_before
 from credits.services.history import draws_of
 
@@ -162,8 +163,8 @@ def _what(row: Transaction) -> str:
     if row.kind == TransactionKind.PLAN:
         return row.description or "the plan"
     if row.kind == TransactionKind.EXPIRY:
-        # The lot that it is from says it all.
-        return ""
+        # The lot that it is from says it all, but for what lapses before it has to.
+        return f"({row.description})" if row.description.startswith(BEYOND) else ""
     words = f"({row.description})" if row.description else ""
     if row.usage:
         return f"{show.used(row.usage, row.feature)} {words}".strip()

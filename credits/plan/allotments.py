@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from credits.amounts import say
+from credits.amounts import grouped
 from credits.models.accounts import AccountStatus
 from credits.models.fields import MAX_BALANCE
 from credits.models.grants import GrantCategory
@@ -17,6 +17,8 @@ from credits.plan.state import SYSTEM, ZERO, Lot, Memo, Sheet, StandingOrder
 from credits.plan.windows import boundary
 
 REFERENCE = "allotment"
+# How the movement begins that takes what does not roll over.
+BEYOND = "Beyond the"
 
 
 def starts_at(order: StandingOrder, period: int) -> datetime:
@@ -45,14 +47,13 @@ def issue(sheet: Sheet, order: StandingOrder) -> None:
     """
     period, begins = order.next_period, starts_at(order, order.next_period)
     ends = starts_at(order, period + 1)
-    rolls = order.rollover_cap is not None
     if order.rollover_cap is not None:
         _cut_down(sheet, order.rollover_cap, order.covered if period == order.first_period else ZERO)
     amount = order.amount
     if period == order.first_period and order.first_amount is not None:
         amount = order.first_amount
     if amount:
-        terms = LotTerms(GrantCategory.PLAN, order.priority, None if rolls else ends)
+        terms = LotTerms(GrantCategory.PLAN, order.priority, ends if order.rollover_cap is None else None)
         day = begins.astimezone(ZoneInfo(order.zone)).date()
         memo = Memo(
             SYSTEM,
@@ -84,14 +85,18 @@ def _cut_down(sheet: Sheet, cap: Decimal, covered: Decimal) -> None:
         if gone > 0:
             excess -= gone
             sheet.change_lot(lot, remaining=-gone)
-            memo = Memo(SYSTEM, description=f"Beyond the {say(cap)} that roll over")
+            memo = Memo(SYSTEM, description=f"{BEYOND} {grouped(cap)} that roll over")
             move(sheet, TransactionKind.EXPIRY, -gone, Counterparty.EXPIRED, [(lot.id, -gone)], memo)
 
 
 def _rolling(sheet: Sheet) -> list[Lot]:
     """Return the allotted lots that roll over, the oldest first."""
-    rolling = (lot for lot in sheet.lots if lot.expires_at is None and _is_allotted(lot))
-    return sorted(rolling, key=lambda lot: lot.id)
+    return sorted((lot for lot in sheet.lots if rolls(lot)), key=lambda lot: lot.id)
+
+
+def rolls(lot: Lot) -> bool:
+    """Tell whether a lot rolls over from month to month, as far as its plan's cap goes."""
+    return lot.expires_at is None and _is_allotted(lot)
 
 
 def _is_allotted(lot: Lot) -> bool:

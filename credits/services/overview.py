@@ -25,11 +25,12 @@ PAID_FOR = """
     WHERE is_open AND paid_minor > 0 GROUP BY 1 ORDER BY 1
 """
 OWED = "SELECT unit_id, sum(debt)::text, count(*) FROM credits_account WHERE debt > 0 GROUP BY 1"
-# In the order of the families: front pages read it so.
+OVERDRAWN = "SELECT unit_id, sum(-balance)::text, count(*) FROM credits_account WHERE balance < 0 GROUP BY 1"
+# In the order of the families: front pages read it so. Where it is tomorrow already, that is told with today.
 MOVED = f"""
-    SELECT d.day::text, a.unit_id, {", ".join(f"({each.sql})::text" for each in FAMILIES.values())}
+    SELECT least(d.day, %s)::text, a.unit_id, {", ".join(f"({each.sql})::text" for each in FAMILIES.values())}
     FROM credits_daytotal d JOIN credits_account a ON a.id = d.account_id
-    WHERE d.day > %s AND d.day <= %s GROUP BY 1, 2 ORDER BY 1, 2
+    WHERE d.day > %s GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608  # constants of this module
 # What other apps have summed with it: figures of their own, by a name. ``now`` is the moment.
 _also: dict[str, str] = {}
@@ -51,7 +52,8 @@ def sum_up() -> Done:
             ("outstanding", OUTSTANDING, None),
             ("paid_for", PAID_FOR, None),
             ("owed", OWED, None),
-            ("moved", MOVED, [now.date() - timedelta(days=DAYS), now.date()]),
+            ("overdrawn", OVERDRAWN, None),
+            ("moved", MOVED, [now.date(), now.date() - timedelta(days=DAYS)]),
         ):
             cursor.execute(sql, values)
             figures[name] = [list(row) for row in cursor.fetchall()]

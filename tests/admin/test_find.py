@@ -12,6 +12,8 @@ from django.urls import reverse
 from billing.models import Invoice
 from credits.admin import show
 from credits.models import Account, ApprovalRequest, StaffAct, Transaction
+from credits.plan import Actor
+from credits.services.bulk import Asked, Why, check_bulk
 from credits.services.keys import create_api_key
 from tests.admin.conftest import Desk, text
 from tests.admin.test_approvals import ask, staff
@@ -133,3 +135,12 @@ def test_each_kind_of_id_leads_to_the_page_itself(dave: Desk, alice: Account, ap
     }.items():
         assert find(dave, term).url == page, term
     assert Group.objects.exists()
+
+
+def test_a_bulks_ticket_leads_support_to_its_accounts(alice: Account) -> None:
+    why = Why(Actor("staff", "1", "lea"), "goodwill", ticket="OPS-77")
+    check_bulk(file_name="outage.csv", unit="credits", lines=[Asked(1, alice.external_id, "5")], why=why)
+
+    answer = find(staff("sam", "Support"), "OPS-77")
+
+    assert answer["Location"].endswith(f"/credits/account/{alice.pk}/change/")

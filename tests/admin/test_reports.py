@@ -66,6 +66,24 @@ def test_each_opens_and_is_saved(dave: Desk, busy: Account, name: str) -> None:
     assert saved(dave, name)
 
 
+def test_the_liability_less_what_is_overdrawn_is_what_customers_have(dave: Desk, busy: Account) -> None:
+    spend(make_account(external_id="deep", balance=10, overdraft_limit=500), 310)
+    overview.sum_up()
+
+    liability = saved(dave, "liability")
+    customers = [row for row in saved(dave, "trial-balance") if row["Account"] == "customers"]
+    (tile,) = (
+        tile
+        for board in dave.get("").context["boards"]
+        for tile in board["tiles"]
+        if tile.label == "Overdrawn in credits"
+    )
+
+    assert sum(Decimal(row["Outstanding"]) for row in liability) == Decimal(customers[0]["Balance"])
+    assert [row["Outstanding"] for row in liability if row["Category"] == "overdrawn"] == ["-300"]
+    assert (tile.text, tile.note) == ("300", "within the limits of 1 account")
+
+
 def test_a_trial_balance_sums_to_zero(dave: Desk, alice: Account) -> None:
     give(alice, 50)
     spend(alice, 30)

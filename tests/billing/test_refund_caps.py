@@ -161,6 +161,8 @@ class TestTheCap:
         assert (row.unit, row.amount, row.why) == ("JPY", 300, "More than 0 JPY at once takes a second person.")
         assert "Refund a payment: 300 JPY" in told(fin, row)
         decide(fin, row)
+        assert (at_the_provider(till), standing(bob)[0]) == ([], 100)
+        decide(Desk("dave", superuser=True), row)
         assert (at_the_provider(till), standing(bob)[0]) == ([300], 80)
 
     def test_is_in_money_from_the_start(self, committed: None) -> None:

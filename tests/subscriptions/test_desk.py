@@ -12,6 +12,7 @@ from credits.models import Account, StaffAct
 from credits.services.locks import read_account
 from subscriptions.models import Subscription
 from tests.admin.conftest import Desk, text
+from tests.factories import spend
 from tests.subscriptions.factories import cancel, subscribe
 
 WHY = {"note": "Asked for it", "ticket": ""}
@@ -88,3 +89,17 @@ def test_the_default_plan_is_no_subscription(lea: Desk, ada: Account) -> None:
 def told(answer: Any) -> str:
     """Return a page as it reads."""
     return unescape(" ".join(re.sub(r"<[^>]*>", " ", text(answer)).split()))
+
+
+def test_the_account_says_that_credits_roll_over_and_when_and_why_some_lapse(lea: Desk, ada: Account) -> None:
+    subscribe(ada, "PREMIUM", "01-01")
+    page = told(lea.get(f"credits/account/{ada.pk}/change/"))
+
+    # Ten months have rolled over up to the cap, and this month's came beside.
+    assert "Next expiry" in page
+    assert "10,000 beyond the 5,000 that roll over" in page
+    assert "Rolls over" in page
+    spend(ada, 1)
+    page = told(lea.get(f"credits/account/{ada.pk}/change/?kind=expiry"))
+    assert "expired (Beyond the 5,000 that roll over)" in page
+    assert "Grant anew" not in page

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from credits.models import Account, ApprovalRequest, StaffAct, StaffCap
 from credits.services.locks import read_account
 from subscriptions.models import Subscription, SubscriptionChange
+from subscriptions.services import subscriptions
 from tests.admin.conftest import Desk, confirmation
 from tests.admin.test_approvals import decide, page, staff
+from tests.subscriptions.factories import WHO
 from tests.subscriptions.test_desk import WHY, told
 
 
@@ -52,12 +57,22 @@ def test_above_it_a_lead_decides(sam: Desk, lea: Desk, ada: Account) -> None:
 
 
 def test_the_day_is_counted(sam: Desk, ada: Account) -> None:
-    StaffCap.objects.filter(role="Support", action="change-plan").update(per_action=9500)
+    StaffCap.objects.filter(role="Support", action="change-plan").update(per_action=10_000)
     sam.confirm(ada, "change-plan", plan="PRO", **WHY)
 
     shown = told(sam.press(ada, "change-plan", plan="PREMIUM", **WHY))
 
     assert "More than 1,500 credits in a day takes a second person; 1,000 are used today." in shown
+
+
+def test_at_a_months_end_what_the_next_ones_bring_counts(sam: Desk, ada: Account) -> None:
+    """Few credits come at once then, and all of the higher plan's a month from the next day on."""
+    begun = timezone.now() - timedelta(days=27)
+    subscriptions.subscribe(account=ada.pk, plan="PRO", cause=WHO, at=begun)
+
+    shown = told(sam.press(ada, "change-plan", plan="PREMIUM", **WHY))
+
+    assert "More than 1,000 credits at once takes a second person." in shown
 
 
 def test_pressed_twice_it_is_done_once(sam: Desk, ada: Account) -> None:
