@@ -210,8 +210,12 @@ class Act:
         return self.foresee(self.look(data), data)
 
     def ask(self, form: forms.Form) -> HttpResponse:
-        """Show the form."""
-        return self.page("form", form=form)
+        """Show the form, or in a sentence why there is nothing to fill in."""
+        return self.page("form", form=form, hindrance="" if form.is_bound else self.hindrance(form))
+
+    def hindrance(self, form: forms.Form) -> str:
+        """Return why there is nothing to do; nothing where there is."""
+        return ""
 
     def page(self, step: str, **context: Any) -> HttpResponse:
         """Render a step. The browser may show it again on the way back: pressed again there, it is done once."""

@@ -198,7 +198,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "own": own,
             "may": may,
             "above": above,
-            "others": _others(row) if waits else (),
+            "others": waiting_for(row.account, but=row.pk) if waits and row.account else (),
             "form": DecisionForm(),
             "confirmation": _wanted(request, row).showing(seen).signed(),
         }
@@ -291,11 +291,9 @@ def _check_asker(row: ApprovalRequest) -> None:
         raise InvalidField("asked", "Whoever asked for it may no longer do so.")
 
 
-def _others(row: ApprovalRequest) -> list[tuple[SafeString, str]]:
-    """Return what else waits for the same account: perhaps the same thing, asked for twice."""
-    if row.account_id is None:
-        return []
-    others = _waiting().filter(account=row.account_id).exclude(pk=row.pk).order_by("pk")[:5]
+def waiting_for(account: Account, *, but: int = 0) -> list[tuple[SafeString, str]]:
+    """Return what waits for an account, with who asked: perhaps the same thing, asked for twice."""
+    others = _waiting().filter(account=account.pk).exclude(pk=but).select_related("bulk").order_by("pk")[:5]
     return [
         (show.link(ApprovalRequest, other.pk, f"{other.get_action_display()}: {_asked(other)}"), other.asked_by_name)
         for other in others

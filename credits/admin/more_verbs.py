@@ -106,6 +106,16 @@ class HoldVerb(Verb):
         form: forms.Form = form_class(data, choices=choices, initial={"held": self.request.GET.get("held", "")})
         return form
 
+    def hindrance(self, form: forms.Form) -> str:
+        held: Any = form.fields["held"]
+        if any(value for value, _ in held.choices):
+            return ""
+        frozen = Hold.objects.filter(account=self.account.pk, status=HoldStatus.OPEN).exists()
+        disputed = (
+            " What a disputed payment brought is held until the bank decides; nobody releases that." if frozen else ""
+        )
+        return f"No hold is open on this account.{disputed}"
+
     def label(self, row: Hold) -> str:
         """Return a hold as a choice."""
         amount = show.amount(row.remaining, self.unit)

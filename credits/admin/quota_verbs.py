@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -120,6 +120,11 @@ class KnownQuotaVerb(QuotaVerb):
     """About a quota that the account has."""
 
     form_class = KnownQuotaForm
+    nothing: ClassVar[str] = "The account has no quota."
+
+    def hindrance(self, form: forms.Form) -> str:
+        known: Any = form.fields["quota"]
+        return "" if any(value for value, _ in known.choices) else self.nothing
 
     def form(self, data: Any = None) -> forms.Form:
         known = [key for key, count in read_account(self.account.pk).quotas.items() if self.concerns(count)]
@@ -153,6 +158,7 @@ class ResetQuota(KnownQuotaVerb):
 class EndOverride(KnownQuotaVerb):
     path, title, permission = "end-override", "End an override", "override_quota"
     does = "Lets the usual limit hold again, now."
+    nothing = "No quota of the account is overridden."
 
     def concerns(self, count: QuotaCount) -> bool:
         return count.override_until is not None

@@ -42,6 +42,7 @@ from subscriptions.services.rows import live_row
 from subscriptions.services.subscriptions import beginning
 from subscriptions.services.writing import Cause
 
+NOTHING_TO_RESUME = "Nothing was canceled, scheduled or paused."
 WHEN = [("period_end", "With the running period"), ("now", "Now")]
 
 
@@ -184,7 +185,14 @@ class ChangePlan(PlanVerb):
         return f"The plan is changed to {Plan.objects.get(pk=data['plan']).name}."
 
 
-class CancelPlan(PlanVerb):
+class OfRunningPlan(PlanVerb):
+    """Asks for a plan that runs."""
+
+    def hindrance(self, form: forms.Form) -> str:
+        return "" if live_row(self.account.pk) else "The account is on the default plan: no plan of its own runs."
+
+
+class CancelPlan(OfRunningPlan):
     path, title = "cancel-plan", "Cancel the plan"
     does = "Ends the subscription. Credits that were granted stay until they expire."
     form_class = CancelForm
@@ -205,15 +213,18 @@ class CancelPlan(PlanVerb):
         return f"Canceled the plan {'now' if data['when'] == 'now' else 'with the running period'}."
 
 
-class ResumePlan(PlanVerb):
+class ResumePlan(OfRunningPlan):
     path, title = "resume-plan", "Resume the plan"
     does = "Takes a cancellation or a scheduled change back, or lets a paused subscription go on."
     form_class = WhyForm
 
+    def hindrance(self, form: forms.Form) -> str:
+        return super().hindrance(form) or ("" if _resumable(self.row) else NOTHING_TO_RESUME)
+
     def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
         row = self.row
-        if not (row.cancel_at_period_end or row.next_version_id or row.paused_at):
-            raise refusals.NothingToResume("Nothing was canceled, scheduled or paused.")
+        if not _resumable(row):
+            raise refusals.NothingToResume(NOTHING_TO_RESUME)
         coming = "Ends with the period" if row.cancel_at_period_end else str(row.next_version or "Paused")
         return [Change("What comes next", coming, f"Renews on {row.plan_version}")]
 
@@ -225,6 +236,10 @@ class ResumePlan(PlanVerb):
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
         return "The plan goes on."
+
+
+def _resumable(row: Subscription) -> bool:
+    return bool(row.cancel_at_period_end or row.next_version_id or row.paused_at)
 
 
 def _is_up(row: Subscription, after: PlanVersion) -> bool:

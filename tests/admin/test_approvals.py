@@ -252,6 +252,15 @@ class TestApproval:
         assert (act.before, act.after) == ({"Status": "Waiting"}, {"Status": "Approved and done"})
         assert act.request_id
 
+    def test_is_told_on_the_account_while_it_waits(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        row = ask(sam, alice, "600")
+        path = f"credits/account/{alice.pk}/change/"
+        assert "Waits for approval" in text(lea.get(path))
+
+        decide(lea, row)
+
+        assert "Waits for approval" not in text(lea.get(path))
+
     def test_names_what_else_waits_for_the_account(self, sam: Desk, lea: Desk, alice: Account, bob: Account) -> None:
         row, again = ask(sam, alice, "600"), ask(sam, alice, "600")
         ask(sam, bob, "700")

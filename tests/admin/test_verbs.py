@@ -14,7 +14,7 @@ from psycopg.errors import LockNotAvailable
 
 from credits.models import Account, Grant, IdempotencyRecord, StaffAct, Transaction
 from credits.services import accounts
-from tests.admin.conftest import Desk, confirmation, text
+from tests.admin.conftest import Desk, confirmation, text, verb_path
 from tests.books import Books
 from tests.factories import hold, make_account, memo, spend
 from tests.threads import at_once
@@ -359,3 +359,22 @@ def _busy() -> Any:
     error = OperationalError()
     error.__cause__ = LockNotAvailable()
     return error
+
+
+class TestNothingToDo:
+    @pytest.mark.parametrize(
+        ("verb", "says"),
+        [
+            ("release-hold", "No hold is open on this account."),
+            ("extend-hold", "No hold is open on this account."),
+            ("end-override", "No quota of the account is overridden."),
+            ("reset-quota", "The account has no quota."),
+            ("cancel-plan", "no plan of its own runs"),
+            ("resume-plan", "no plan of its own runs"),
+        ],
+    )
+    def test_is_said_in_place_of_a_form(self, alice: Account, verb: str, says: str) -> None:
+        shown = text(Desk("dave", superuser=True).get(verb_path(alice, verb)))
+
+        assert says in shown
+        assert "Preview" not in shown
