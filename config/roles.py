@@ -86,11 +86,12 @@ ROLES: dict[str, frozenset[str]] = {
 # How much a role may do without a second person, until somebody edits the rows: at once and in a day, and how much it
 # may approve for somebody else (None is any amount), by unit.
 CAPS: dict[str, dict[str, tuple[int, int, int | None]]] = {
-    SUPPORT: {"credits": (500, 2_000, None), "USD": (50, 200, None)},
+    SUPPORT: {"credits": (500, 2_000, 0), "USD": (50, 200, 0)},
     SUPPORT_LEAD: {"credits": (5_000, 20_000, 50_000), "USD": (500, 2_000, 5_000)},
     FINANCE: {"credits": (50_000, 200_000, None), "USD": (5_000, 20_000, None)},
 }
-# A plan counts with the credits that it brings at once where nobody collects its price, an end with what is given up.
+# A plan counts with the credits that it brings at once where nobody collects its price, an end with what is given up,
+# an edit with how much higher the overdraft limit becomes.
 CAPPED = ("adjust", "grant", "refund", "transfer", "bulk", "change-plan", "close", "edit")
 # What gives money back is capped in the currency that was paid in.
 CAPPED_IN_MONEY = ("refund-payment",)
