@@ -42,7 +42,7 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
         "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
         "figures": _figures(account, sheet, orders),
         "facts": _facts(account),
-        "waiting": approvals.waiting_for(account) if request.user.has_perm("credits.view_approvalrequest") else [],
+        "waiting": approvals.waits_for(request, account),
         "lapsed": show.amount(account.balance - sheet.balance, account.unit_id) if sheet.movements else "",
         "lots": [_lot(lot, account.unit_id) for lot in lots[:MOST_LOTS]],
         "more_lots": len(lots) > MOST_LOTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -15,10 +16,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from credits.admin import desk, show
-from credits.models import Account, ApiKey, IdempotencyRecord
+from credits.models import Account, ApiKey, IdempotencyRecord, Transaction
 
 MOST = 10
 REFUSED = 400
+UUIDS = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -50,13 +52,22 @@ def _told(row: IdempotencyRecord) -> dict[str, Any]:
 
 
 def find(term: str) -> Iterator[desk.Hit]:
-    """Find what was answered by its key: on the account's page what was done, on its own page what was refused."""
+    """Find what was answered by its key: the movement that it made, or the account; on a page of its own a refusal."""
     for row in IdempotencyRecord.objects.filter(owner__in=_owners(), key=term)[:MOST]:
         if row.status >= REFUSED or row.account_id is None:
             yield _hit(row, row.key)
         else:
             note = f"of {row.owner}: answered {row.status} at {show.utc(row.created_at)}"
-            yield desk.Hit("Idempotency keys", row.key, show.page_of(Account, row.account_id), note, exact=True)
+            yield desk.Hit(
+                "Idempotency keys", row.key, _made(row) or show.page_of(Account, row.account_id), note, exact=True
+            )
+
+
+def _made(row: IdempotencyRecord) -> str:
+    """Return the page of the movement that an answer names, whatever the dialect calls it; nothing for several."""
+    ids = set(UUIDS.findall(row.body))
+    made = list(Transaction.objects.filter(pk__in=ids, account=row.account_id)[:2]) if len(ids) <= MOST else []
+    return show.page_of(Transaction, made[0].pk) if len(made) == 1 else ""
 
 
 def find_refused(term: str) -> Iterator[desk.Hit]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -41,6 +42,8 @@ from credits.services.once import Replay
 
 COLOURS = {"waiting": "warning", "approved": "success", "refused": "danger", "lapsed": "default"}
 MAY = "credits.decide_approvalrequest"
+MOST_COUNTED = 1000
+ASKED = "florin.approvals_waiting"
 
 
 class DecisionForm(forms.Form):
@@ -347,8 +350,23 @@ def waiting(request: HttpRequest) -> str:
     """Return how many wait, for the sidebar; nothing where none does."""
     if not request.user.has_perm("credits.view_approvalrequest"):
         return ""
-    count = _waiting().count()
-    return f"{count:,}" if count else ""
+    count = len(_accounts_of_waiting(request))
+    return f"{count:,}{'+' if count == MOST_COUNTED else ''}" if count else ""
+
+
+def waits_for(request: HttpRequest, account: Account) -> list[tuple[SafeString, str]]:
+    """Return what waits for an account, to those who may see it. Where nothing does, that costs no query of its own."""
+    if not request.user.has_perm("credits.view_approvalrequest"):
+        return []
+    return waiting_for(account) if account.pk in _accounts_of_waiting(request) else []
+
+
+def _accounts_of_waiting(request: HttpRequest) -> list[UUID | None]:
+    """Return the accounts of the requests that wait: asked once a page, for the sidebar and the account's page."""
+    found: list[UUID | None] | None = request.META.get(ASKED)
+    if found is None:
+        found = request.META[ASKED] = list(_waiting().values_list("account_id", flat=True)[:MOST_COUNTED])
+    return found
 
 
 def _waiting() -> QuerySet[ApprovalRequest]:

@@ -191,9 +191,9 @@ class TestTheBox:
         assert find(dave, str(held.id)).url == f"/admin/credits/hold/{held.id}/change/"
 
     def test_finds_keys_and_what_they_were_answered(self, dave: Desk, alice: Account, api: Any) -> None:
-        assert api.post("/api/v1/accounts/alice@example.com/debits", {"amount": 1}, once="once-77").status_code == 201
+        made = api.post("/api/v1/accounts/alice@example.com/debits", {"amount": 1}, once="once-77").json()
 
-        assert find(dave, "once-77").url == f"/admin/credits/account/{alice.pk}/change/"
+        assert find(dave, "once-77").url == f"/admin/credits/transaction/{made['id']}/change/"
         for term in (api.row.prefix, api.key):
             assert find(dave, term).url == f"/admin/credits/apikey/{api.row.pk}/change/"
 

@@ -144,3 +144,9 @@ def test_a_bulks_ticket_leads_support_to_its_accounts(alice: Account) -> None:
     answer = find(staff("sam", "Support"), "OPS-77")
 
     assert answer["Location"].endswith(f"/credits/account/{alice.pk}/change/")
+
+
+def test_a_key_leads_to_the_movement_that_was_made_with_it(dave: Desk, alice: Account, api: Any) -> None:
+    made = api.post("/api/v1/accounts/alice@example.com/debits", {"amount": 5}, once="job-9").json()
+
+    assert find(dave, "job-9")["Location"] == f"/admin/credits/transaction/{made['id']}/change/"
