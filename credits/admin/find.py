@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.html import format_html_join
 
 from credits.admin import desk, show
 from credits.admin.desk import Finder, Hit
@@ -86,7 +87,8 @@ def _accounts(term: str) -> Iterator[Hit]:
 
 
 def _account(row: Account, *, exact: bool) -> Hit:
-    note = " · ".join(filter(None, (row.name, row.email, f"{show.amount(row.balance, row.unit_id)} {row.unit_id}")))
+    facts = (row.name, row.email, f"{show.amount(row.balance, row.unit_id)} {row.unit_id}")
+    note = format_html_join(" · ", "{}", ((show.apart(fact),) for fact in facts if fact))
     return Hit("Accounts", row.external_id, show.page_of(Account, row.pk), note, exact)
 
 

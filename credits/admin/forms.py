@@ -75,7 +75,7 @@ class ReasonForm(forms.Form):
         help_text="Kept with the movement; reports count by it.",
         widget=UnfoldAdminSelectWidget,
     )
-    note = note("Note", most=500, help_text="In words, for whoever reads the account next.", required=False)
+    note = note("Note", most=500, help_text="In words, for whoever of staff reads the account next.", required=False)
     ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
     def clean(self) -> dict[str, Any]:

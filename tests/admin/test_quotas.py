@@ -102,9 +102,9 @@ class TestThePage:
         ]
         assert len(page.context["chart"]) == 30
         words = " ".join(text(page).split())
-        assert "3 × ml-analysis at <a" in words
-        assert "gpt-6: 1,000,000 in, 200,000 out at <a" in words
-        assert ">price v1</a>" in words
+        assert "<bdi>3 × ml-analysis</bdi> at <a" in words
+        assert "<bdi>gpt-6: 1,000,000 in, 200,000 out</bdi> at <a" in words
+        assert ">price v1</bdi></a>" in words
 
     def test_shows_standing_orders(self, carol: Desk, alice: Account) -> None:
         begins = timezone.now() - timedelta(days=1)
