@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from unicodedata import bidirectional
 
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
 # Marks that turn what follows them around, or end an isolation: in a text of a caller they only mislead.
 TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+# The classes of Unicode of those marks, and of what is written from right to left.
+TURNING = {"R", "AL", "AN", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 # What a spreadsheet takes for a formula: a sign, full-width or not, behind whatever is not seen.
 FORMULA = re.compile(r"[\t\r]|[\s\x00-\x1f\u200b-\u200f\u2060-\u2064\ufeff]*[=+\-@＝＋－＠]")  # meant
 
@@ -19,8 +22,14 @@ def unturned(text: str) -> str:
 
 
 def apart(text: str) -> SafeString:
-    """Return a text that does not turn what stands beside it, whichever way it is written. HTML stays HTML."""
-    return format_html("<bdi>{}</bdi>", SafeString(unturned(conditional_escape(text)))) if text else SafeString("")
+    """Return a text that does not turn what stands beside it, whichever way it is written. HTML stays HTML.
+
+    What is written from left to right throughout turns nothing, and stands as it is.
+    """
+    said = conditional_escape(text)
+    if said.isascii() or not any(bidirectional(character) in TURNING for character in said):
+        return said
+    return format_html("<bdi>{}</bdi>", SafeString(unturned(said)))
 
 
 def one_line(text: str) -> str:

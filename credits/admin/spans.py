@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from credits import texts
+from credits.admin.forms import DayField
 
 # Texts have one door: it stands below the admin, where the API finds it too.
 safe = texts.safe
@@ -25,8 +26,8 @@ class Echo:
 class DaysForm(forms.Form):
     """The days that something tells of, both included, in UTC."""
 
-    since = forms.DateField(label="From", widget=forms.DateInput({"type": "date", "class": "f-date"}))
-    until = forms.DateField(label="To", widget=forms.DateInput({"type": "date", "class": "f-date"}))
+    since = DayField(label="From")
+    until = DayField(label="To")
 
     def clean(self) -> dict[str, Any]:
         """Refuse a span that ends before it begins, and days that no ledger has."""

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
+from credits.admin.forms import DayField
 from credits.admin.lots import in_words, reference, with_orders
 from credits.admin.lots import name as lot_name
 from credits.models import Account, Grant, Price, Transaction, TransactionKind
@@ -55,8 +56,8 @@ class FilterForm(forms.Form):
     )
     feature = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
     reference = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
-    since = forms.DateField(required=False, widget=forms.DateInput({"type": "date", "class": "f-date"}))
-    until = forms.DateField(required=False, widget=forms.DateInput({"type": "date", "class": "f-date"}))
+    since = DayField(required=False)
+    until = DayField(required=False)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**62, widget=forms.HiddenInput)
 
 

@@ -140,7 +140,9 @@ def test_a_text_turns_nothing_beside_it(dave: Desk, alice: Account) -> None:
         shown = re.sub(r' (?:title|value|content)="[^"]*"', "", text(dave.get(page)))
         assert "\u202e" not in shown, page
         assert "\u2069" not in shown, page
+    spend(alice, 1, description="\u05d4\u05d7\u05d6\u05e8 5")
     timeline = text(dave.get(pages[0]))
+    assert "<bdi>\u05d4\u05d7\u05d6\u05e8 5</bdi>" in timeline
     assert "<bdi>refund 00021+ stiderc</bdi>" in timeline
     assert "reference <bdi>trace refund 00021+ stiderc</bdi>" in timeline
 
