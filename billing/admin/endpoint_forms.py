@@ -10,7 +10,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from credits.admin.forms import MomentInput
+from credits.admin.forms import MomentField
 from credits.models import EventType
 
 
@@ -62,9 +62,8 @@ class RotationForm(forms.Form):
 
 
 class ReplayForm(forms.Form):
-    since = forms.DateTimeField(
+    since = MomentField(
         label="Since (UTC)",
         required=False,
-        widget=MomentInput(),
         help_text="Only what happened from then on. Empty: everything that failed and is still kept.",
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django import forms
 from django.http import Http404, HttpRequest
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing.models import Payment, RefundOrder, RefundStatus
 from billing.queries import taken_back
@@ -19,7 +19,7 @@ from billing.services.refunds import finish, left_to_refund, lock_payment, not_g
 from credits.admin import desk, show
 from credits.admin.acts import Act, Motive
 from credits.admin.confirmation import digest
-from credits.admin.forms import TICKET
+from credits.admin.forms import TICKET, AmountField
 from credits.admin.logged import request_id
 from credits.admin.previews import Change
 from credits.amounts import places_of, say_money
@@ -35,13 +35,7 @@ ACTION = CappedAction.REFUND_PAYMENT.value
 
 
 class RefundForm(forms.Form):
-    amount = forms.DecimalField(
-        required=False,
-        decimal_places=3,
-        max_digits=15,
-        widget=UnfoldAdminDecimalFieldWidget(),
-        help_text="In the payment's currency. Empty: all that is left.",
-    )
+    amount = AmountField(required=False, help_text="In the payment's currency. Empty: all that is left.")
     reason = forms.CharField(max_length=180, widget=UnfoldAdminTextInputWidget(), help_text="Why, in words.")
     ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
@@ -72,6 +66,11 @@ class RefundPayment(Act):
     def owner(self) -> UUID:
         """The account that paid."""
         return self.row.account_id
+
+    @property
+    def places(self) -> int:
+        """Those of the payment's currency."""
+        return places_of(self.row.currency)
 
     def kept(self, form: forms.Form) -> dict[str, Any]:
         """Return what was filled in, and for which payment."""

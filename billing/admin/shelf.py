@@ -19,6 +19,8 @@ from credits.admin.confirmation import Confirmation, digest
 from credits.admin.logged import request_id
 from credits.admin.previews import Change
 from credits.amounts import places_of, say
+from credits.models import Unit
+from credits.models.fields import DECIMAL_PLACES
 from credits.refusals import InvalidField
 from credits.services.once import Once
 from credits.services.staff import Told, record_act
@@ -66,6 +68,12 @@ class NewPack(ShelfAct):
     does = "Credits that can be bought from now on, once they have a price at the provider's."
     form_class = NewPackForm
     flag = ADDITION
+
+    @property
+    def places(self) -> int:
+        """Those of the unit that is asked for."""
+        known = Unit.objects.filter(pk=self.request.POST.get("unit", "")).first()
+        return known.decimal_places if known else DECIMAL_PLACES
 
     def cost(self, data: dict[str, Any]) -> Cost:
         """Return what it costs, once."""
@@ -145,10 +153,15 @@ class ChangePack(OfPack):
         row = self.row
         now = {
             "name": row.name, "credits": say(row.credits), "currency": row.currency,
-            "price": Decimal(row.price_minor).scaleb(-places_of(row.currency)),
+            "price": f"{Decimal(row.price_minor).scaleb(-places_of(row.currency)):f}",
             "expires_after_days": row.expires_after_days, "price_reference": row.price_reference,
         }  # fmt: skip
         return PackForm(data, initial=now)
+
+    @property
+    def places(self) -> int:
+        """Those of the pack's unit."""
+        return decimal_places(self.row.unit_id)
 
     def cost(self, data: dict[str, Any]) -> Cost:
         """Return what it is to cost, once."""
@@ -210,6 +223,12 @@ class MapPrice(ShelfAct):
     does = "Says which of the provider's prices pays for a plan's version. It cannot be said otherwise later."
     form_class = MapForm
     flag = ADDITION
+
+    @property
+    def places(self) -> int:
+        """Those of the unit that is asked for."""
+        known = Unit.objects.filter(pk=self.request.POST.get("unit", "")).first()
+        return known.decimal_places if known else DECIMAL_PLACES
 
     def cost(self, data: dict[str, Any]) -> Cost:
         """Return what the version costs."""

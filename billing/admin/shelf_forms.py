@@ -9,13 +9,14 @@ from django.core.validators import RegexValidator
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from billing.models import Pack
-from credits.admin.forms import AmountField, AmountInput
+from credits.admin.forms import AmountField
+from credits.amounts import places_of
 from credits.models import Unit
 from subscriptions.models import PlanVersion
 
 PRICE = RegexValidator(r"^[!-~]+$", "Write the id of a price, such as price_123.")
 # Stripe charges at most 999,999.99, or 99,999,999 of a currency without decimals.
-MOST_DIGITS = 11
+MOST = 99_999_999
 
 
 def reference(*, required: bool, help_text: str) -> forms.CharField:
@@ -31,9 +32,7 @@ class PackForm(forms.Form):
 
     name = forms.CharField(max_length=100, help_text="How people read it.", widget=UnfoldAdminTextInputWidget)
     credits = AmountField(help_text="How many it brings.")
-    price = forms.DecimalField(
-        max_digits=MOST_DIGITS, decimal_places=3, help_text="What it costs: 10, or 9.90.", widget=AmountInput
-    )
+    price = AmountField(places=2, max_value=MOST, help_text="What it costs: 10, or 9.90.")
     currency = forms.CharField(
         max_length=3, help_text="Its ISO 4217 code, such as USD.", initial="USD", widget=UnfoldAdminTextInputWidget,
         validators=[RegexValidator(r"^[A-Za-z]{3}$", "Write three letters, such as USD.")],
@@ -46,6 +45,11 @@ class PackForm(forms.Form):
     note = forms.CharField(
         max_length=255, required=False, help_text="Why it changes.", widget=UnfoldAdminTextInputWidget
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        price: Any = self.fields["price"]
+        price.places = places_of(self.data.get("currency", ""))
 
     def clean_currency(self) -> str:
         """Return it in capitals."""

@@ -96,13 +96,15 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return queryset.filter(pk__in=first.union(*others)), False
 
     @admin.display(description="External id")
-    def external(self, row: Account) -> str:
-        return row.external_id
+    def external(self, row: Account) -> SafeString:
+        return show.apart(row.external_id)
 
     @admin.display(description="Name")
     def known_as(self, row: Account) -> SafeString:
         email = row.email if row.email != row.external_id else ""
-        return format_html('<div>{}<div class="f-small">{}</div></div>', row.name or show.EMPTY, email)
+        return format_html(
+            '<div>{}<div class="f-small">{}</div></div>', *map(show.apart, (row.name or show.EMPTY, email))
+        )
 
     @admin.display(description="Balance")
     def figure(self, row: Account) -> SafeString:
@@ -152,7 +154,7 @@ class AccountAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
                 **self.admin_site.each_context(request),
                 **page,
                 "figures": [*page["figures"], *cards.headline],
-                "title": f"{account.external_id} ({account.unit_id})",
+                "title": f"{show.unturned(account.external_id)} ({account.unit_id})",
                 "opts": self.opts,
                 "account": account,
                 "may_refund": may_refund,

@@ -253,7 +253,7 @@ class Act:
         """Return the form, filled with what was posted; its amounts are as fine as their unit."""
         form = self.form(data)
         for field in form.fields.values():
-            if isinstance(field, AmountField):
+            if isinstance(field, AmountField) and field.of_unit:
                 field.places = self.places
         return form
 

@@ -15,11 +15,20 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from credits.admin import show
+from credits.admin.forms import AmountField
 from credits.admin.logged import Logged, actor_of, request_id
-from credits.models import CappedAction, StaffCap
+from credits.amounts import places_of
+from credits.models import CappedAction, StaffCap, Unit
+from credits.models.fields import DECIMAL_PLACES
 from credits.services.staff import Told, record_act
 
 CURRENCY = re.compile("[A-Z]{3}")
+
+
+def help_of(name: str) -> str:
+    """Return what a cap is called where it is kept."""
+    field: Any = StaffCap._meta.get_field(name)
+    return str(field.help_text)
 
 
 class CapForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -29,13 +38,34 @@ class CapForm(forms.ModelForm):  # type: ignore[type-arg]
         Group.objects.order_by("name"), to_field_name="name", empty_label=None, widget=UnfoldAdminSelectWidget
     )
 
+    per_action = AmountField(label="At once", min_value=0, help_text=help_of("per_action"))
+    per_day = AmountField(label="In a day", min_value=0, help_text=help_of("per_day"))
+    per_approval = AmountField(label="Approves at once", min_value=0, required=False, help_text=help_of("per_approval"))
+
     class Meta:
         model = StaffCap
         fields = ("role", "action", "unit", "per_action", "per_day", "per_approval")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        unit = str(self.data.get(self.add_prefix("unit")) or self.instance.unit_id or "")
+        for name in ("per_action", "per_day", "per_approval"):
+            field = self.fields.get(name)
+            if isinstance(field, AmountField):
+                field.places = self._places(unit)
+
+    def _places(self, unit: str) -> int:
+        if self.data.get(self.add_prefix("action")) == CappedAction.REFUND_PAYMENT:
+            return places_of(unit)
+        known = Unit.objects.filter(pk=unit).values_list("decimal_places", flat=True).first()
+        return DECIMAL_PLACES if known is None else known
+
     def clean(self) -> dict[str, Any]:
-        """Ask for a currency where it is money that is capped."""
+        """Ask for a currency where it is money that is capped, and for a day that allows for one act."""
         data = super().clean() or {}
+        once, daily = data.get("per_action"), data.get("per_day")
+        if once is not None and daily is not None and daily < once:
+            self.add_error("per_day", "A day allows for at least as much as is done at once.")
         unit = data.get("unit")
         if data.get("action") == CappedAction.REFUND_PAYMENT and unit and not CURRENCY.fullmatch(unit.pk):
             self.add_error("unit", "Money is given back in a currency: choose the unit called as that is, like USD.")

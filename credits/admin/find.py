@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.html import format_html_join
 
 from credits.admin import desk, show
 from credits.admin.desk import Finder, Hit
 from credits.admin.lists import as_uuid
+from credits.admin.policies import roles_that_may
 from credits.admin.words import words_of
 from credits.models import (
     Account,
@@ -87,7 +88,8 @@ def _accounts(term: str) -> Iterator[Hit]:
 
 
 def _account(row: Account, *, exact: bool) -> Hit:
-    note = " · ".join(filter(None, (row.name, row.email, f"{show.amount(row.balance, row.unit_id)} {row.unit_id}")))
+    facts = (row.name, row.email, f"{show.amount(row.balance, row.unit_id)} {row.unit_id}")
+    note = format_html_join(" · ", "{}", ((show.apart(fact),) for fact in facts if fact))
     return Hit("Accounts", row.external_id, show.page_of(Account, row.pk), note, exact)
 
 
@@ -134,8 +136,7 @@ def _hidden_keys(term: str) -> Iterator[Hit]:
     for row in rows:
         account = Account.objects.filter(external_id=row.owner).order_by("created_at").first()
         link = show.page_of(Account, account.pk) if account else ""
-        named = Group.objects.filter(permissions__codename="view_apikey")
-        may = " and ".join(named.order_by("name").values_list("name", flat=True)) or "superusers"
+        may = " and ".join(roles_that_may("view_apikey")) or "superusers"
         state = "revoked" if row.revoked_at else "known"
         note = f"{row.name}, of {row.owner}: {state}. More of it is for {may} to see."
         yield Hit("API keys", f"{row.prefix}…", link, note, exact=True, reference=True)

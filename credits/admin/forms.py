@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -17,12 +19,36 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from credits.amounts import read_written
+from credits.amounts import read_written, say
 from credits.models import Scope
 from credits.models.fields import DECIMAL_PLACES, MAX_DIGITS
 from credits.models.memo import Reason
 
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MOMENT = re.compile(DAY.pattern + r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
 TICKET = "The support ticket or chat this is about, for example SUP-1042."
+
+
+class DayInput(forms.DateInput):
+    """The browser's own picker, as small as what stands beside it."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__({"class": "f-date"}, format="%Y-%m-%d")
+
+
+class DayField(forms.DateField):
+    """A day as the picker sends it, and no other way: 11/10/2026 is one day here and another there."""
+
+    widget = DayInput
+    default_error_messages = {"invalid": "Enter a valid date: year, month and day, as in 2026-12-31."}
+
+    def to_python(self, value: Any) -> Any:
+        """Take year, month and day alone, in plain digits."""
+        if isinstance(value, str) and value.strip() and not DAY.fullmatch(value.strip()):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
 
 
 class AmountInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]
@@ -42,14 +68,35 @@ class MomentInput(forms.DateTimeInput):
         super().__init__({"class": classes}, format="%Y-%m-%dT%H:%M")
 
 
+class MomentField(forms.DateTimeField):
+    """A moment in UTC as the picker sends it, and no other way."""
+
+    widget = MomentInput
+    default_error_messages = {"invalid": "Enter a valid date and time, as in 2026-12-31T18:30."}
+
+    def to_python(self, value: Any) -> Any:
+        """Take year, month, day and time alone, in plain digits; a day alone is its beginning."""
+        if isinstance(value, str) and value.strip() and not MOMENT.fullmatch(value.strip()):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
 class AmountField(forms.DecimalField):
-    """An exact amount. ``places`` are its unit's, where that is known: 1.000 credits are not taken for one."""
+    """An exact amount. ``places`` are its unit's, where that is known: 1.000 credits are not taken for one.
+
+    A button gives it those of its account's unit, unless it was made with places of its own.
+    """
 
     widget = AmountInput
-    places = DECIMAL_PLACES
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES, **kwargs)
+    def __init__(self, *, places: int | None = None, finest: int = DECIMAL_PLACES, **kwargs: Any) -> None:
+        super().__init__(max_digits=MAX_DIGITS - DECIMAL_PLACES + finest, decimal_places=finest, **kwargs)
+        self.of_unit = places is None
+        self.places = finest if places is None else places
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show an amount without the zeros that its column adds."""
+        return say(value) if isinstance(value, Decimal) else value
 
     def to_python(self, value: Any) -> Any:
         """Take plain digits alone: neither 1_000, 1e3 nor digits of other scripts."""
@@ -75,7 +122,7 @@ class ReasonForm(forms.Form):
         help_text="Kept with the movement; reports count by it.",
         widget=UnfoldAdminSelectWidget,
     )
-    note = note("Note", most=500, help_text="In words, for whoever reads the account next.", required=False)
+    note = note("Note", most=500, help_text="In words, for whoever of staff reads the account next.", required=False)
     ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
     def clean(self) -> dict[str, Any]:
@@ -93,11 +140,10 @@ class AdjustForm(ReasonForm):
 
 class GrantForm(ReasonForm):
     amount = AmountField(help_text="How much is given. It becomes a promotional lot.", min_value=0)
-    expires_at = forms.DateTimeField(
+    expires_at = MomentField(
         label="Expires at (UTC)",
         required=False,
         help_text="What is not spent by then lapses. Empty is never.",
-        widget=MomentInput,
     )
     field_order = ("amount", "expires_at", "reason", "note", "ticket")
 
@@ -177,8 +223,8 @@ class KeyForm(forms.Form):
         help_text="Requests a minute; empty is the setting's.",
         widget=UnfoldAdminIntegerFieldWidget,
     )
-    expires_at = forms.DateTimeField(
-        label="Expires at (UTC)", required=False, help_text="When it stops working; empty is never.", widget=MomentInput
+    expires_at = MomentField(
+        label="Expires at (UTC)", required=False, help_text="When it stops working; empty is never."
     )
 
     def clean_expires_at(self) -> Any:

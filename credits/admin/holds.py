@@ -93,8 +93,10 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What for")
     def said(self, row: Hold) -> SafeString:
-        words = row.description or row.feature or show.EMPTY
-        inner = format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        words = show.apart(row.description or row.feature) or show.EMPTY
+        inner = format_html(
+            '<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.apart(show.actor(row))
+        )
         return format_html("<div>{}</div>", inner)
 
     @admin.display(description="By")
@@ -102,8 +104,8 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return show.actor(row)
 
     @admin.display(description="Reference")
-    def reference(self, row: Hold) -> str:
-        return " ".join(filter(None, (row.reference_type, row.reference_id))) or show.EMPTY
+    def reference(self, row: Hold) -> SafeString | str:
+        return show.apart(" ".join(filter(None, (row.reference_type, row.reference_id)))) or show.EMPTY
 
     @admin.display(description="Metadata")
     def notes(self, row: Hold) -> SafeString | str:

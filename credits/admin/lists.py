@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg.errors
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import OperationalError
 from django.db.models import QuerySet
@@ -18,9 +19,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
-from unfold.utils import parse_date_str
 from unfold.views import ChangeList
 
+from credits.admin.forms import DayField
 from credits.models import Account
 
 # Nobody turns two hundred pages; a filter or the search leads further.
@@ -133,6 +134,8 @@ class Days(RangeDateFilter):  # type: ignore[misc]
     """From a day to a day, both included."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.misread(request):
+            return queryset.none()
         first = self._day("from")
         last = self._day("to")
         if first:
@@ -141,8 +144,23 @@ class Days(RangeDateFilter):  # type: ignore[misc]
             queryset = queryset.filter(**{f"{self.field_path}__lt": last + timedelta(days=1)})
         return queryset
 
+    def asked(self, end: str) -> str:
+        """Return what was asked for as the first or the last day."""
+        return str(self.used_parameters.get(f"{self.parameter_name}_{end}") or "").strip()
+
+    def misread(self, request: HttpRequest) -> bool:
+        """Tell whether a day is none, and say so: a list of other days than were meant misleads."""
+        for text in filter(None, map(self.asked, ("from", "to"))):
+            try:
+                DayField().to_python(text)
+            except ValidationError as error:
+                messages.error(request, f"“{text[:40]}” is no day. {error.message}")
+                return True
+        return False
+
     def _day(self, end: str) -> datetime | None:
-        day: date | None = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_{end}"))
+        text = self.asked(end)
+        day = date.fromisoformat(text) if text else None
         if day is None or not date(1970, 1, 1) < day < date(9999, 1, 1):
             return None
         return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001  # made aware here
@@ -156,6 +174,8 @@ class OwnDays(Days):
         self.title = "the account's own day"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.misread(request):
+            return queryset.none()
         # Wherever an account is, its day is within a day of UTC's: moments are what there is an index of.
         if first := self._day("from"):
             since = first - timedelta(days=1)

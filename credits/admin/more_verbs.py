@@ -119,7 +119,8 @@ class HoldVerb(Verb):
     def label(self, row: Hold) -> str:
         """Return a hold as a choice."""
         amount = show.amount(row.remaining, self.unit)
-        return f"{show.utc(row.created_at)} · {amount} {self.unit} · {row.description or row.feature or 'no words'}"
+        words = show.unturned(row.description or row.feature or "no words")
+        return f"{show.utc(row.created_at)} · {amount} {self.unit} · {words}"
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the status, and of the hold: how it stands, what it sets aside and until when."""

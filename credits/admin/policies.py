@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from credits.admin.logged import Logged
+
+
+def roles_that_may(codename: str) -> list[str]:
+    """Return the names of the roles that have a permission."""
+    named = Group.objects.filter(permissions__codename=codename, permissions__content_type__app_label="credits")
+    return list(named.order_by("name").values_list("name", flat=True))
 
 
 class Kept(Logged):

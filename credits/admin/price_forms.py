@@ -8,7 +8,7 @@ from django import forms
 from django.core import signing
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from credits.admin.forms import AmountInput, MomentInput
+from credits.admin.forms import AmountInput, MomentField
 from credits.models import Feature, PriceScheme, Unit
 from credits.plan.terms import SCHEMES
 from credits.pricefile import MOST_BYTES
@@ -50,9 +50,7 @@ class PriceForm(forms.Form):
     output = figure("Output tokens", "Cost of a million.")
     cached_input = figure("Cached input tokens", "Cost of a million; empty is that of input.")
     reasoning = figure("Reasoning tokens", "Cost of a million; empty is that of output.")
-    effective_at = forms.DateTimeField(
-        label="From (UTC)", required=False, help_text="When it begins; empty is now.", widget=MomentInput
-    )
+    effective_at = MomentField(label="From (UTC)", required=False, help_text="When it begins; empty is now.")
     note = forms.CharField(
         max_length=255, required=False, help_text="Why it changes.", widget=UnfoldAdminTextInputWidget
     )

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from credits.admin.forms import TICKET, AmountInput, MomentInput, note
+from credits.admin.forms import TICKET, AmountField, MomentField, note
 from credits.models import Measure, QuotaPeriod
 from credits.models.fields import MAX_QUANTITY, QUANTITY_PLACES
 
+THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 Choices = list[tuple[str, str]]
 
 
-def limit(help_text: str, *, required: bool) -> forms.DecimalField:
-    """Return a field for a limit: credits or uses."""
-    return forms.DecimalField(
-        min_value=0,
-        max_value=MAX_QUANTITY,
-        decimal_places=QUANTITY_PLACES,
-        required=required,
-        help_text=help_text,
-        widget=AmountInput,
-    )
+class LimitField(AmountField):
+    """A limit: credits, as fine as their unit, or uses."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(places=QUANTITY_PLACES, finest=QUANTITY_PLACES, max_value=MAX_QUANTITY, min_value=0, **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        """Refuse what may be a thousand as well as one: uses have so many places that 1.000 fits."""
+        if isinstance(value, str) and THOUSANDS.fullmatch(value.strip()):
+            told = f"“{value.strip()}” may be read in two ways: a dot separates no thousands. Write 1000, or 1."
+            raise forms.ValidationError(told, code="invalid")
+        return super().to_python(value)
 
 
 class WhyForm(forms.Form):
@@ -56,7 +60,7 @@ class NamedQuotaForm(WhyForm):
 
 
 class LimitForm(NamedQuotaForm):
-    limit = limit("The account's own, in place of its plan's. Empty takes it away.", required=False)
+    limit = LimitField(help_text="The account's own, in place of its plan's. Empty takes it away.", required=False)
     kind = forms.ChoiceField(
         label="Beyond it",
         choices=[("hard", "Refuse (429)"), ("soft", "Warn and let pass")],
@@ -66,10 +70,8 @@ class LimitForm(NamedQuotaForm):
 
 
 class OverrideForm(NamedQuotaForm):
-    limit = limit("The limit for the time being.", required=True)
-    until = forms.DateTimeField(
-        label="Until (UTC)", help_text="Then the usual limit holds again by itself.", widget=MomentInput
-    )
+    limit = LimitField(help_text="The limit for the time being.")
+    until = MomentField(label="Until (UTC)", help_text="Then the usual limit holds again by itself.")
     field_order = ("feature", "period", "measure", "limit", "until", "note", "ticket")
 
 

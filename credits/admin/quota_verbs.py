@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,15 +10,20 @@ from django import forms
 from credits import refusals
 from credits.admin import quota_words, show
 from credits.admin.confirmation import digest
+from credits.admin.policies import roles_that_may
 from credits.admin.previews import Change
 from credits.admin.quota_forms import KnownQuotaForm, LimitForm, OverrideForm
 from credits.admin.verbs import Verb
-from credits.models import Feature
+from credits.models import Feature, Measure
+from credits.models.fields import QUANTITY_PLACES
 from credits.plan import Sheet, quotas
 from credits.plan.state import QuotaCount, QuotaKey
 from credits.services import quotas as services
 from credits.services.locks import read_account
 from credits.services.once import Once
+
+# A month, the longest window of a quota: what is needed for longer is no exception, and another decides of it.
+LONGEST = timedelta(days=31)
 
 
 class QuotaVerb(Verb):
@@ -33,6 +39,8 @@ class QuotaVerb(Verb):
         asked = {name: self.request.GET[name] for name in QuotaKey._fields if name in self.request.GET}
         form_class: Any = self.form_class
         form: forms.Form = form_class(data, features=sorted(codes), initial=asked)
+        limit: Any = form.fields["limit"]
+        limit.places = self.places if (data or {}).get("measure") == Measure.CREDITS else QUANTITY_PLACES
         return form
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
@@ -99,6 +107,10 @@ class OverrideQuota(QuotaVerb):
     def change(self, sheet: Sheet, count: QuotaCount, data: dict[str, Any]) -> None:
         if data["until"] <= sheet.at:
             raise refusals.InvalidField("until", "The end lies in the past.")
+        if data["until"] > sheet.at + LONGEST:
+            who = " or ".join(roles_that_may("change_quota")) or "a superuser"
+            told = f"An override lasts {LONGEST.days} days at the most. For good, {who} may set the quota."
+            raise refusals.InvalidField("until", told)
         count.override_limit, count.override_until, count.override_reason = data["limit"], data["until"], data["note"]
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:

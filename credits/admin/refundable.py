@@ -50,4 +50,4 @@ def refundable_spends(account: Account, asked: str) -> list[tuple[str, str]]:
 
 def _label(row: Transaction, unit: str) -> str:
     what = row.description or row.feature or row.get_kind_display()
-    return f"{show.utc(row.recorded_at)} · {show.amount(row.amount, unit, signed=True)} · {what[:60]}"
+    return f"{show.utc(row.recorded_at)} · {show.amount(row.amount, unit, signed=True)} · {show.unturned(what[:60])}"

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from credits import moments, units
+from credits import moments, texts, units
 from credits.amounts import grouped, say_money
 from credits.models import AccountStatus, HoldStatus
 from credits.models.memo import ActorKind, MemoFields
@@ -25,6 +25,8 @@ EMPTY = moments.EMPTY
 # Moments have one door: it stands below the admin, where templates find it too.
 moment, utc, in_zone = moments.moment, moments.utc, moments.in_zone
 moment_tag, day_tag, exactly = moments.moment_tag, moments.day_tag, moments.exactly
+# So have texts of callers.
+apart, unturned = texts.apart, texts.unturned
 COLOUR_OF_ACCOUNT = {AccountStatus.ACTIVE: "success", AccountStatus.FROZEN: "warning", AccountStatus.CLOSED: "default"}
 COLOUR_OF_HOLD = {
     HoldStatus.OPEN: "info",
@@ -122,7 +124,7 @@ def page_of(model: type[Model], pk: object) -> str:
 
 def link(model: type[Model], pk: object, text: str) -> SafeString:
     """Return a link to a row's page."""
-    return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), text)
+    return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), apart(text))
 
 
 def short(pk: UUID) -> str:

@@ -94,7 +94,7 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What")
     def said(self, row: StaffAct) -> SafeString:
-        return format_html('<span class="f-clip" title="{}">{}</span>', row.what, show.in_zone(row.what))
+        return clipped(row.what)
 
     @admin.display(description="Action")
     def did(self, row: StaffAct) -> str:
@@ -102,7 +102,7 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What")
     def told(self, row: StaffAct) -> SafeString:
-        return show.in_zone(row.what)
+        return show.apart(show.in_zone(row.what))
 
     @admin.display(description="Account")
     def owner(self, row: StaffAct) -> SafeString | str:
@@ -111,14 +111,20 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Why")
     def why(self, row: StaffAct) -> SafeString | str:
         words = "; ".join(filter(None, (row.get_reason_display(), row.note)))
-        return format_html('<span class="f-clip" title="{0}">{0}</span>', words) if words else show.EMPTY
+        return clipped(words) if words else show.EMPTY
 
     @admin.display(description="Before and after")
     def changed(self, row: StaffAct) -> SafeString | str:
         names = [*row.before, *(name for name in row.after if name not in row.before)]
-        lines = [(name, row.before.get(name, show.EMPTY), row.after.get(name, show.EMPTY)) for name in names]
-        lines = [(show.in_zone(name), show.in_zone(was), show.in_zone(now)) for name, was, now in lines]
+        told = [(name, row.before.get(name, show.EMPTY), row.after.get(name, show.EMPTY)) for name in names]
+        lines = [[show.apart(show.in_zone(each)) for each in line] for line in told]
         return format_html_join("", "<div>{}: {} → {}</div>", lines) if lines else show.EMPTY
+
+
+def clipped(words: str) -> SafeString:
+    """Return words that a list cuts short; all of them on hover."""
+    said = show.apart(show.in_zone(words))
+    return format_html('<span class="f-clip" title="{}">{}</span>', show.unturned(words), said)
 
 
 def context(request: HttpRequest, account: Account) -> dict[str, Any]:

@@ -23,15 +23,19 @@ from credits.admin.confirmation import Confirmation, digest
 from credits.admin.previews import Change
 from credits.admin.spans import DaysForm, Echo, midnight, safe
 from credits.admin.verbs import Verb
-from credits.models import Account, AccountStatus, Transaction
+from credits.models import Account, AccountStatus, Transaction, TransactionKind
+from credits.models.memo import ActorKind, Reason
 from credits.queries import balance_before, statement
 from credits.services.once import Once
+from credits.texts import one_line
 
 # A page to print, or a letter, tells so many movements; the file tells all.
 MOST_PRINTED = 1000
+# Movements that the service itself describes, whoever caused them.
+OURS = {TransactionKind.PLAN, TransactionKind.TRIAL}
 COLUMNS = (
     "recorded_at", "sequence", "kind", "amount", "balance_after", "debt", "feature", "description", "reference_id",
-    "pk",
+    "pk", "actor_kind", "reason",
 )  # fmt: skip
 HEADER = (
     "when", "number", "kind", "amount", "balance_after", "debt", "feature", "description", "reference", "transaction",
@@ -73,12 +77,21 @@ def context(account: Account, data: dict[str, Any]) -> dict[str, Any]:
 def _line(row: Transaction, unit: str) -> dict[str, str]:
     return {
         "when": show.moment(row.recorded_at),
-        "what": row.description or row.feature or row.get_kind_display(),
+        "what": one_line(words_of(row.kind, row.actor_kind, row.reason, row.description))
+        or one_line(row.feature)
+        or row.get_kind_display(),
         "kind": row.get_kind_display(),
         "amount": show.amount(row.amount, unit, signed=True),
         "balance": show.amount(row.balance_after, unit),
         "debt": show.amount(row.debt, unit, signed=True) if row.debt else "",
     }
+
+
+def words_of(kind: str, actor: str, reason: str, description: str) -> str:
+    """Return what a movement's owner is told of why. What staff noted is for staff: of that the reason alone."""
+    if actor != ActorKind.STAFF or kind in OURS:
+        return description
+    return "" if reason == Reason.OTHER else dict(Reason.choices).get(reason, "")
 
 
 def page(request: HttpRequest, account: Account) -> HttpResponseBase:
@@ -108,9 +121,9 @@ def lines(account: Account, data: dict[str, Any]) -> Iterator[str]:
         yield "".join(
             writer.writerow(
                 [at.isoformat(), number, kind, *(show.written(each, unit) for each in amounts),
-                 safe(feature), safe(words), safe(reference), pk]
+                 safe(feature), safe(words_of(kind, actor, reason, words)), safe(reference), pk]
             )
-            for at, number, kind, *amounts, feature, words, reference, pk in rows
+            for at, number, kind, *amounts, feature, words, reference, pk, actor, reason in rows
         )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
+from credits.admin.forms import DayField
 from credits.admin.lots import in_words, reference, with_orders
 from credits.admin.lots import name as lot_name
 from credits.models import Account, Grant, Price, Transaction, TransactionKind
@@ -56,8 +57,8 @@ class FilterForm(forms.Form):
     )
     feature = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
     reference = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
-    since = forms.DateField(required=False, widget=forms.DateInput({"type": "date", "class": "f-date"}))
-    until = forms.DateField(required=False, widget=forms.DateInput({"type": "date", "class": "f-date"}))
+    since = DayField(required=False)
+    until = DayField(required=False)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**62, widget=forms.HiddenInput)
 
 
@@ -128,7 +129,8 @@ def lots_of(rows: list[Transaction], account: Account, *, most: int) -> tuple[li
 
 def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
     """Return a movement as a sentence."""
-    what: SafeString | str = f"{FOR[TransactionKind(row.kind)]} {_what(row)}".strip()
+    kind, said = FOR[TransactionKind(row.kind)], _what(row)
+    what: SafeString | str = format_html("{} {}", kind, said) if said else kind
     if row.price is not None:
         what = format_html("{} at {}", what, show.link(Price, row.price.pk, f"price v{row.price.version}"))
     parts: list[SafeString | str] = [what]
@@ -139,10 +141,11 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
         parts.append(format_html("{} {}{}", "from" if row.amount < 0 else "to", names, more))
     if row.parent_id:
         parts.append(format_html("answering {}", show.link(Transaction, row.parent_id, show.short(row.parent_id))))
-    parts += [format_html("{} {}", label.lower(), text) for label, text in _why(row)]
+    parts += [format_html("{} {}", label.lower(), show.apart(text)) for label, text in _why(row)]
     if row.request_id:
-        parts.append(format_html('request <span title="{0}">{1}</span>', row.request_id, _short(row.request_id)))
-    parts.append(f"by {_who(row)}")
+        request = show.apart(_short(row.request_id))
+        parts.append(format_html('request <span title="{}">{}</span>', row.request_id, request))
+    parts.append(_who(row))
     return format_html_join(", ", "{}", ((part,) for part in parts))
 
 
@@ -159,19 +162,19 @@ def _why(row: Transaction) -> list[tuple[str, SafeString | str]]:
     return [(label, text) for label, text in said if text]
 
 
-def _what(row: Transaction) -> str:
+def _what(row: Transaction) -> SafeString | str:
     if row.kind == TransactionKind.PLAN:
-        return row.description or "the plan"
+        return show.apart(row.description) or "the plan"
     if row.kind == TransactionKind.EXPIRY:
         # The lot that it is from says it all, but for what lapses before it has to.
         return f"({row.description})" if row.description.startswith(BEYOND) else ""
-    words = f"({row.description})" if row.description else ""
-    if row.usage:
-        return f"{show.used(row.usage, row.feature)} {words}".strip()
-    if row.feature:
-        return f"{row.feature} {words}".strip()
+    used = show.used(row.usage, row.feature) if row.usage else row.feature
+    if used:
+        words = format_html(" ({})", show.apart(row.description)) if row.description else ""
+        return format_html("{}{}", show.apart(used), words)
     # A charge that says nothing of itself is still a charge.
-    return row.description or ("use" if row.kind in {TransactionKind.USAGE, TransactionKind.CAPTURE} else "")
+    said = "use" if row.kind in {TransactionKind.USAGE, TransactionKind.CAPTURE} else ""
+    return show.apart(row.description) or said
 
 
 def _lot(lot: Grant, part: Any, unit: str, count: int) -> tuple[SafeString, str]:
@@ -182,6 +185,6 @@ def _short(request: str) -> str:
     return request if len(request) <= 16 else f"{request[:8]}…"
 
 
-def _who(row: Transaction) -> str:
-    name = row.actor_name or row.actor_id or "Florin"
-    return {"key": f"key {name}", "staff": f"{name} of staff"}.get(row.actor_kind, name)
+def _who(row: Transaction) -> SafeString:
+    name = show.apart(row.actor_name or row.actor_id or "Florin")
+    return format_html({"key": "by key {}", "staff": "by {} of staff"}.get(row.actor_kind, "by {}"), name)

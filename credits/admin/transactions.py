@@ -135,8 +135,10 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What for")
     def said(self, row: Transaction) -> SafeString:
-        words = row.description or row.feature or show.EMPTY
-        inner = format_html('<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.actor(row))
+        words = show.apart(row.description or row.feature) or show.EMPTY
+        inner = format_html(
+            '<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.apart(show.actor(row))
+        )
         return format_html("<div>{}</div>", inner)
 
     @admin.display(description="By")
@@ -144,8 +146,8 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return show.actor(row)
 
     @admin.display(description="Reference")
-    def reference(self, row: Transaction) -> str:
-        return " ".join(filter(None, (row.reference_type, row.reference_id))) or show.EMPTY
+    def reference(self, row: Transaction) -> SafeString | str:
+        return show.apart(" ".join(filter(None, (row.reference_type, row.reference_id)))) or show.EMPTY
 
     @admin.display(description="Used")
     def use(self, row: Transaction) -> str:

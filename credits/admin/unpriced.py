@@ -93,12 +93,13 @@ class UnpricedUsageAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return show.moment_tag(row.created_at)
 
     @admin.display(description="What for")
-    def said(self, row: UnpricedUsage) -> str:
-        return row.transaction.description or show.EMPTY
+    def said(self, row: UnpricedUsage) -> SafeString | str:
+        return show.apart(row.transaction.description) or show.EMPTY
 
     @admin.display(description="Reference")
-    def reference(self, row: UnpricedUsage) -> str:
-        return " ".join(filter(None, (row.transaction.reference_type, row.transaction.reference_id))) or show.EMPTY
+    def reference(self, row: UnpricedUsage) -> SafeString | str:
+        named = filter(None, (row.transaction.reference_type, row.transaction.reference_id))
+        return show.apart(" ".join(named)) or show.EMPTY
 
     @admin.display(description="Rated at")
     def rated_at(self, row: UnpricedUsage) -> SafeString | str:

@@ -134,6 +134,30 @@ class TestTheCap:
             "700 credits",
         )
 
+    @pytest.mark.parametrize(
+        ("caps", "why"),
+        [
+            ({"per_action": "1_000"}, "is no amount"),
+            ({"per_day": "1e3"}, "is no amount"),
+            ({"per_approval": "１０００"}, "is no amount"),
+            ({"per_action": "1.000"}, "no decimal places"),
+            ({"per_action": "-1"}, "greater than or equal to 0"),
+            ({"per_action": "700", "per_day": "699"}, "A day allows for at least as much"),
+        ],
+    )
+    def test_is_an_amount_and_no_more_than_a_days(self, dave: Desk, caps: dict[str, str], why: str) -> None:
+        row = StaffCap.objects.get(role="Support", action="adjust", unit="credits")
+        fields = {"role": "Support", "action": "adjust", "unit": "credits", "per_action": "700", "per_day": "2000"}
+
+        assert why in text(dave.post(f"credits/staffcap/{row.pk}/change/", **(fields | caps)))
+        row.refresh_from_db()
+        assert (row.per_action, row.per_day) == (500, 2000)
+
+    def test_is_shown_as_it_can_be_sent_again(self, dave: Desk) -> None:
+        row = StaffCap.objects.get(role="Support", action="adjust", unit="credits")
+
+        assert 'value="500"' in text(dave.get(f"credits/staffcap/{row.pk}/change/"))
+
 
 class TestTheBoundOfWhoApproves:
     """A lead may approve 50,000 at once, Finance any amount."""

@@ -177,6 +177,40 @@ class TestItsButtons:
         assert [(Decimal(row["amount"]), Decimal(row["debt"])) for row in rows] == [(100, 0), (-3, 0), (-97, 3)]
         assert rows[1]["description"] == "'=cmd()"
 
+    def test_a_statement_tells_the_reason_and_never_the_note(self, dave: Desk) -> None:
+        account = make_account(external_id="erin", balance=100, email="erin@example.com")
+        asked = {"note": "INTERNAL liar", "ticket": "SUP-1"}
+        dave.confirm(account, "grant", amount="5", reason="goodwill", **asked)
+        dave.confirm(account, "adjust", amount="-2", reason="other", **asked)
+        spend(account, 3, description="Mine")
+        today = timezone.now().date().isoformat()
+        dave.confirm(account, "send-statement", since=today, until=today)
+
+        page = text(dave.get(f"credits/account/{account.pk}/statement/"))
+        told = b"".join(dave.get(f"credits/account/{account.pk}/statement/?format=csv").streaming_content).decode()
+        [letter] = mail.outbox
+
+        for statement in (page, told, str(letter.body)):
+            assert "liar" not in statement
+            assert "SUP-1" not in statement
+            assert "Goodwill" in statement
+            assert "say which" not in statement
+            assert "Mine" in statement
+        assert "INTERNAL liar" in text(dave.get(f"credits/account/{account.pk}/change/"))
+
+    def test_a_statement_has_no_line_of_somebody_elses(self, dave: Desk) -> None:
+        name = "Erin\n\n2026-01-01 10:00  +9 credits"
+        account = make_account(external_id="erin", balance=10, email="erin@example.com", name=name)
+        spend(account, 3, description="Three  (balance 7)\r\n2026-01-01 10:00\u2028+500 credits \u202e9+")
+        today = timezone.now().date().isoformat()
+
+        dave.confirm(account, "send-statement", since=today, until=today)
+
+        lines = str(mail.outbox[0].body).splitlines()
+        assert [line for line in lines if line.startswith("2026-01-01")] == []
+        assert any("Three (balance 7) 2026-01-01 10:00 +500 credits 9+" in line for line in lines)
+        assert lines[0] == "Hello Erin 2026-01-01 10:00 +9 credits,"
+
 
 class TestTheBox:
     def test_leads_to_what_is_called_just_that(self, dave: Desk, alice: Account) -> None:

@@ -22,6 +22,7 @@ from tests.factories import hold, spend
 
 ASKED = {"reason": "goodwill", "note": "n", "ticket": "SUP-1"}
 END = "2031-05-06T07:08"
+SOON = f"{timezone.now() + timedelta(days=20):%Y-%m-%dT%H:%M}"
 TAG = '<time datetime="2031-05-06T07:08:00+00:00" title="2031-05-06 07:08 UTC">'
 # What the browser turns; what is chosen from a list, which the script turns too; the window's title, which says UTC.
 TURNED = re.compile(r"<(time|option|title)\b.*?</\1>|<[^>]*>", re.DOTALL)
@@ -95,7 +96,7 @@ def test_requests_for_approval_tell_it_so_while_they_wait_and_after(alice: Accou
     ("verb", "fields"),
     [
         ("extend-hold", {"hours": "3"}),
-        ("override-quota", {"feature": "", "period": "daily", "measure": "credits", "limit": "5", "until": END}),
+        ("override-quota", {"feature": "", "period": "daily", "measure": "credits", "limit": "5", "until": SOON}),
     ],
 )
 def test_each_verb_that_asks_for_a_moment_tells_it_so(

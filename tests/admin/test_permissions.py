@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from credits.models import Account
 from tests.admin.conftest import QUOTA_VERBS, VERBS, Desk, text, verb_path
@@ -24,7 +27,7 @@ PERMISSION_OF = {
 }
 FIELDS = {"amount": "5", "reason": "goodwill", "note": "n", "ticket": "", "time_zone": "UTC", "overdraft_limit": "9"}
 FIELDS |= {"feature": "", "period": "daily", "measure": "credits", "limit": "5", "kind": "hard", "quota": ""}
-FIELDS |= {"until": "2099-01-01T00:00"}
+FIELDS |= {"until": f"{timezone.now() + timedelta(days=20):%Y-%m-%dT%H:%M}"}
 
 
 @pytest.mark.parametrize("verb", PERMISSION_OF)

@@ -17,11 +17,17 @@ from credits.services.allotments import Order, start_allotment
 from tests.admin.conftest import Desk, confirmation, text
 from tests.factories import allowance, charge, hold, make_account, price, spend, unpriced
 
+
+def soon(days: int = 20) -> str:
+    """Return a moment so many days from now, as a browser's picker sends it."""
+    return f"{timezone.now() + timedelta(days=days):%Y-%m-%dT%H:%M}"
+
+
 DAY = QuotaKey("", "daily", "credits")
 CALLS = QuotaKey("ml-analysis", "daily", "quantity")
 WHY = {"note": "Launch week", "ticket": "SUP-7"}
 SET = {"feature": "", "period": "daily", "measure": "credits", "limit": "40", "kind": "hard", **WHY}
-OVERRIDE = {"feature": "", "period": "daily", "measure": "credits", "limit": "90", "until": "2099-01-01T00:00", **WHY}
+OVERRIDE = {"feature": "", "period": "daily", "measure": "credits", "limit": "90", "until": soon(), **WHY}
 KNOWN = {"quota": "|daily|credits", **WHY}
 
 
@@ -155,6 +161,12 @@ class TestSetting:
             {"limit": "-1"},
             {"limit": "NaN"},
             {"limit": "1e99"},
+            {"limit": "1e3"},
+            {"limit": "1_0"},
+            {"limit": "１００"},
+            {"limit": "1.000"},
+            {"limit": "1.5"},
+            {"limit": "1.000", "measure": "quantity"},
             {"feature": "unheard-of"},
             {"period": "hourly"},
             {"note": ""},
@@ -183,6 +195,24 @@ class TestOverriding:
         page = carol.press(alice, "override-quota", **{**OVERRIDE, "until": "2020-01-01T00:00"})
 
         assert page.context["form"].errors == {"until": ["The end lies in the past."]}
+
+    def test_lasts_a_month_and_no_longer(self, carol: Desk, alice: Account) -> None:
+        page = carol.press(alice, "override-quota", **{**OVERRIDE, "until": "9999-12-31T00:00"})
+
+        told = "An override lasts 31 days at the most. For good, Support lead may set the quota."
+        assert page.context["form"].errors == {"until": [told]}
+        assert "confirmation" in text(carol.press(alice, "override-quota", **{**OVERRIDE, "until": soon(30)}))
+        assert page.context["form"].errors
+        assert carol.press(alice, "override-quota", **{**OVERRIDE, "until": soon(32)}).context["form"].errors
+
+    @pytest.mark.parametrize(
+        "until",
+        ["12/11/2026 10:00", "11.10.2026", "2026/12/11", "２０２６-12-11", "2026-12-11T10", "2026-02-30", "20261211"],
+    )
+    def test_takes_a_moment_one_way(self, carol: Desk, alice: Account, until: str) -> None:
+        page = carol.press(alice, "override-quota", **{**OVERRIDE, "until": until})
+
+        assert page.context["form"].errors == {"until": ["Enter a valid date and time, as in 2026-12-31T18:30."]}
 
     def test_is_not_hindered_by_use_meanwhile_but_by_another_limit(self, carol: Desk, alice: Account) -> None:
         limited(alice)

@@ -157,6 +157,8 @@ class TestAWrongSpan:
         [
             ("since=2020-01-02&until=2020-01-01", "ends before it begins"),
             ("since=nonsense&until=2020-01-01", "Enter a valid date"),
+            ("since=11/10/2020&until=2020-12-01", "Enter a valid date"),
+            ("since=2020-01-01&until=２０２０-12-01", "Enter a valid date"),
             ("since=2020-01-01", "To: This field is required"),
             ("until=2020-01-01", "From: This field is required"),
             ("since=2020-01-01&until=", "To: This field is required"),

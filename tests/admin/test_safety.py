@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from credits.models import Account, StaffAct
+from credits.services.accounts import Particulars, change_account
+from credits.texts import safe
 from tests.admin.conftest import Desk, text
+from tests.factories import hold, spend
 
 PASSWORD = "correct horse battery"
 
@@ -108,7 +112,7 @@ def test_what_is_typed_is_shown_as_text(dave: Desk, alice: Account) -> None:
     act = StaffAct.objects.get(action="adjust")
     pages = [
         f"credits/account/{alice.pk}/change/", f"credits/account/{alice.pk}/statement/", "credits/transaction/",
-        "credits/staffact/", f"credits/staffact/{act.pk}/change/", f"find/?q={HOSTILE}",
+        "credits/staffact/", f"credits/staffact/{act.pk}/change/", f"find/?q={HOSTILE}!",
         f"credits/staffact/?ticket={HOSTILE}", f"credits/account/?q={HOSTILE}",
     ]  # fmt: skip
 
@@ -116,6 +120,43 @@ def test_what_is_typed_is_shown_as_text(dave: Desk, alice: Account) -> None:
         shown = dave.client.get(f"/admin/{page}", follow=True)
         assert shown.status_code == 200, page
         assert HOSTILE not in text(shown), page
+
+
+TURNED = "refund \u202e00021+ stiderc\u2069"
+
+
+def test_a_text_turns_nothing_beside_it(dave: Desk, alice: Account) -> None:
+    spend(alice, 1, description=TURNED, feature="scan", reference_type="trace", reference_id=TURNED, request_id=TURNED)
+    hold(alice, 1, description=TURNED)
+    dave.confirm(alice, "adjust", amount="5", reason="goodwill", note=TURNED, ticket="SUP-1")
+    change_account(account=alice.pk, particulars=Particulars(name=TURNED))
+    pages = [
+        f"credits/account/{alice.pk}/change/", f"credits/account/{alice.pk}/statement/", "credits/transaction/",
+        "credits/hold/", "credits/staffact/", "credits/account/", "find/?q=refund",
+        f"credits/account/{alice.pk}/refund/", f"credits/account/{alice.pk}/release-hold/",
+    ]  # fmt: skip
+
+    for page in pages:
+        shown = re.sub(r' (?:title|value|content)="[^"]*"', "", text(dave.get(page)))
+        assert "\u202e" not in shown, page
+        assert "\u2069" not in shown, page
+    spend(alice, 1, description="\u05d4\u05d7\u05d6\u05e8 5")
+    timeline = text(dave.get(pages[0]))
+    assert "<bdi>\u05d4\u05d7\u05d6\u05e8 5</bdi>" in timeline
+    assert "<bdi>refund 00021+ stiderc</bdi>" in timeline
+    assert "reference <bdi>trace refund 00021+ stiderc</bdi>" in timeline
+
+
+@pytest.mark.parametrize(
+    "told", ["=1", "+1", "-1", "@x", "\t1", "\r1", " =1", "\n\n+1", "＝1", "＋1", "－1", "\u3000＠x", "\u200b=1"]
+)
+def test_no_spreadsheet_runs_a_text(told: str) -> None:
+    assert safe(told) == f"'{told}"
+
+
+@pytest.mark.parametrize("told", ["", "a=1", "50 - 3", "me@example.com", "(-1)"])
+def test_other_texts_stay_as_they_are(told: str) -> None:
+    assert safe(told) == told
 
 
 def test_buttons_take_a_token(alice: Account, dave: Desk) -> None:

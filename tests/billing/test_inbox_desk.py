@@ -52,6 +52,38 @@ class TestMasking:
         for secret in ("secret_2", "Xt5EWL", "sk_live_123", "whsec_abc", "12345"):
             assert secret not in shown
 
+    @pytest.mark.parametrize(
+        ("told", "shown"),
+        [
+            ("sent Bearer eyJhbGciOi.J9.x_y by mistake", f"sent {MASK} by mistake"),
+            ("authorization: bearer abc123==", f"authorization: {MASK}"),
+            ("the token eyJhbGciOiJI.eyJzdWIi.sig-1_2", f"the token {MASK}"),
+            ("my card is 4242424242424242.", f"my card is {MASK}."),
+            ("4242 4242 4242 4242, or 3782-822463-10005", f"{MASK}, or {MASK}"),
+            ("4222222222222", MASK),
+            (
+                "https://checkout.stripe.com/c/pay/cs_1#fidkdWxOYHwnPyd1 it is",
+                f"https://checkout.stripe.com/c/pay/cs_1#{MASK} it is",
+            ),
+            ("https://billing.stripe.com/p/session/live_YWNjdF8x", f"https://billing.stripe.com/p/session/{MASK}"),
+        ],
+    )
+    def test_covers_it_inside_a_text(self, told: str, shown: str) -> None:
+        assert masked({"metadata": {"words": [told]}}) == {"metadata": {"words": [shown]}}
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "order 123456789012",
+            "2026-11-28 10:00",
+            "evt_1234567890123456",
+            "https://example.com/a#top",
+            "a bearer of news",
+        ],
+    )
+    def test_leaves_a_text_that_opens_nothing(self, told: str) -> None:
+        assert masked(told) == told
+
     def test_leaves_the_rest(self) -> None:
         told = {"id": "pi_1", "amount": 1000, "livemode": False, "client_secret": None, "metadata": {"checkout": "x"}}
 

@@ -27,6 +27,7 @@ from credits.models import Account, Grant, Transaction
 from credits.plan import Owner
 from credits.services.history import movement_of
 from credits.services.locks import read_account
+from credits.texts import safe
 
 MOST_ROWS = 500
 COLUMNS = (
@@ -193,5 +194,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, str):
-        return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+        return safe(value)
     return f"{value:f}".rstrip("0").rstrip(".") if hasattr(value, "as_tuple") else str(value)
