@@ -35,6 +35,7 @@ from credits.models import ApprovalRequest, BulkAdjustment, BulkLine, BulkStatus
 from credits.plan import Actor
 from credits.refusals import Refusal
 from credits.services import bulk as services
+from credits.services import bulk_undo
 from credits.services.approvals import waiting_of
 from credits.services.caps import AboveCap, Weight, check_cap, lock_day
 from credits.services.staff import Told, record_act
@@ -185,8 +186,8 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "may_confirm": may_confirm and not waits,
             "above_cap": bulk_approval.above_cap(request, row) if may_confirm and not waits else "",
             "may_discard": may and row.status == BulkStatus.CHECKED,
-            "may_undo": may and undoable and not hasattr(row, "undone_by"),
-            "undone_by": getattr(row, "undone_by", None),
+            "may_undo": may and undoable and not bulk_undo.is_taken_back(row) and not bulk_undo.being_taken_back(row),
+            "undone_by": row.undone_by.exclude(status=BulkStatus.DISCARDED).order_by("pk"),
             "wrong": _shown(row, LineStatus.BAD) + _shown(row, LineStatus.REFUSED),
             "lines": _shown(row, LineStatus.READY) or _shown(row, LineStatus.DONE),
         }

@@ -69,20 +69,18 @@ def test_it_is_taken_back_by_lines_that_are_shown_first(dave: Desk, alice: Accou
     row = checked(dave)
     press(dave, row, "confirm")
     bulk.apply_running_bulks()
-    spend(bob, 5)
+    spend(bob, 12)
 
     press(dave, row, "undo")
     back = BulkAdjustment.objects.latest("pk")
-    assert balances(alice, bob) == [150, 7]
+    assert balances(alice, bob) == [150, 0]
     press(dave, back, "confirm")
     bulk.apply_running_bulks()
 
-    assert balances(alice, bob) == [100, 7]
+    assert balances(alice, bob) == [100, 0]
     back.refresh_from_db()
     assert (back.done_count, back.refused_count, back.bad_count) == (1, 0, 1)
     assert "Taken back" in text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
-    press(dave, row, "undo")
-    assert BulkAdjustment.objects.count() == 2
 
 
 def test_what_was_discarded_is_never_done(dave: Desk, alice: Account, bob: Account) -> None:
