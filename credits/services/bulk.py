@@ -28,6 +28,7 @@ from credits.plan import Actor, Memo
 from credits.plan.state import ZERO
 from credits.services import bulk_undo
 from credits.services.batch import Item, Verb, post_batch
+from credits.services.bulk_log import record_finish
 from credits.services.bulk_undo import Back
 from credits.services.runs import Done
 
@@ -131,8 +132,22 @@ def foresee_bulk(*, bulk: int) -> Foreseen:
     return Foreseen(sums["lines"], sums["added"], -sums["taken"], row.lines_count - sums["lines"])
 
 
-def confirm_bulk(*, bulk: int, approved_by: str = "") -> bool:
-    """Let a checked one be applied. Returns whether it was this call that did; a second changes nothing."""
+def check_own(row: BulkAdjustment, *, actor: Actor) -> None:
+    """Raise InvalidField where somebody else prepared it: whoever lets it be applied is who did it."""
+    if row.actor_id != actor.id:
+        raise refusals.InvalidField(
+            "bulk",
+            f"Only {row.actor_name}, who prepared it, can apply it or ask for approval. Discard it and prepare it"
+            " yourself.",
+        )
+
+
+def confirm_bulk(*, bulk: int, actor: Actor, approved_by: str = "") -> bool:
+    """Let a checked one be applied. Returns whether it was this call that did; a second changes nothing.
+
+    Raises InvalidField where somebody else prepared it.
+    """
+    check_own(BulkAdjustment.objects.get(pk=bulk), actor=actor)
     checked = BulkAdjustment.objects.filter(pk=bulk, status=BulkStatus.CHECKED)
     return bool(checked.update(status=BulkStatus.RUNNING, approved_by=approved_by, confirmed_at=timezone.now()))
 
@@ -166,6 +181,7 @@ def apply_slice(*, bulk: int) -> int | None:
         if not lines:
             row.status, row.finished_at = BulkStatus.DONE, timezone.now()
             row.save(update_fields=["status", "finished_at"])
+            record_finish(row)
             return None
         _apply(row, lines)
         return len(lines)

@@ -11,6 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from credits.models import Account, BulkAdjustment, BulkLine, Transaction
+from credits.plan import Actor
 from credits.services import bulk
 from tests.admin.conftest import Desk, text
 from tests.factories import hold, make_account, spend
@@ -184,6 +185,7 @@ DYING = """
 import os, signal, sys
 import django
 django.setup()
+from credits.plan import Actor
 from credits.services import bulk
 bulk.SLICE = 10
 done = 0
@@ -204,7 +206,7 @@ def test_a_worker_killed_in_the_middle_is_taken_up(committed: None, monkeypatch:
     dave = Desk("dave", superuser=True)
     owners = [make_account(external_id=f"o-{number}") for number in range(50)]
     row = checked(dave, "".join(f"o-{number},{number + 1}\n" for number in range(50)))
-    assert bulk.confirm_bulk(bulk=row.pk)
+    assert bulk.confirm_bulk(bulk=row.pk, actor=Actor("staff", str(dave.user.pk), "dave"))
 
     killed = subprocess.run([sys.executable, "-c", DYING], cwd=ROOT, env=environment(), check=False)
 

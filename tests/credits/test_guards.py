@@ -90,7 +90,7 @@ class TestTheDatabaseRefuses:
     def test_a_change_of_a_bulk_that_was_confirmed(self, alice: Account, sql: str) -> None:
         lines = [bulk.Asked(1, alice.external_id, "5"), bulk.Asked(2, "nobody", "5")]
         made = bulk.check_bulk(file_name="x.csv", unit="credits", lines=lines, why=bulk.Why(TESTER, "goodwill"))
-        bulk.confirm_bulk(bulk=made.pk)
+        bulk.confirm_bulk(bulk=made.pk, actor=TESTER)
 
         with pytest.raises(DatabaseError):
             run(sql)
@@ -100,7 +100,7 @@ class TestTheDatabaseRefuses:
         lines = [bulk.Asked(1, alice.external_id, "5")]
         made = bulk.check_bulk(file_name="x.csv", unit="credits", lines=lines, why=bulk.Why(TESTER, "goodwill"))
         if status == "done":
-            bulk.confirm_bulk(bulk=made.pk)
+            bulk.confirm_bulk(bulk=made.pk, actor=TESTER)
             bulk.apply_running_bulks()
         else:
             bulk.discard_bulk(bulk=made.pk)
