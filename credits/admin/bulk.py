@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +26,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from credits.admin import bulk_approval, show
+from credits.admin.bulk_file import read_lines
 from credits.admin.forms import ReasonForm
 from credits.admin.lists import Bounded
 from credits.admin.policies import ReadOnly
@@ -76,22 +76,7 @@ class UploadForm(ReasonForm):
             raise forms.ValidationError("The file is no text in UTF-8: save it as CSV UTF-8.") from error
         if "\0" in text:
             raise forms.ValidationError("The file is no CSV.")
-        try:
-            return list(_read(text))
-        except csv.Error as error:
-            raise forms.ValidationError(f"The file is no CSV: {error}.") from error
-
-
-def _read(text: str) -> Iterator[services.Asked]:
-    delimiter = ";" if text[:1000].count(";") > text[:1000].count(",") else ","
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    for fields in reader:
-        cells = [*(cell.strip() for cell in fields), "", "", ""]
-        if not any(cells):
-            continue
-        if reader.line_num == 1 and cells[1].lower() in {"amount", "credits", "change"}:
-            continue
-        yield services.Asked(reader.line_num, cells[0], cells[1], cells[2])
+        return list(read_lines(text))
 
 
 @admin.register(BulkAdjustment)

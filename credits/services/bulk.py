@@ -55,12 +55,13 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A line as it was read: everything still text."""
+    """A line as it was read: everything still text. ``error`` tells what could not be read of it."""
 
     number: int
     external_id: str
     amount: str
     note: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +249,7 @@ def _owners(ids: Iterable[UUID]) -> dict[UUID, Account]:
 
 
 def _checked(asked: Asked, unit: str, owner: Account | None, seen: set[str]) -> BulkLine:
-    amount, error = _amount(asked.amount, unit)
+    amount, error = (None, asked.error) if asked.error else _amount(asked.amount, unit)
     if not error and owner is None:
         error = "There is no such account of this unit."
     elif not error and asked.external_id in seen:

@@ -113,6 +113,13 @@ def test_what_was_discarded_is_never_done(dave: Desk, alice: Account, bob: Accou
         ("alice@example.com,1", "in the file already"),
         ("bob,-1", "It takes 1, and the account has 0 that can be taken."),
         ("<script>alert(1)</script>,1", "no such account"),
+        ("bob,1,000,sorry", "more than three columns: write amounts without thousands separators"),
+        ("bob,1,Sorry, Bob", "put a note with commas in quotes"),
+        ("bob,-1,000", "seems to have a thousands separator"),
+        ("bob,1,000.50", "seems to have a thousands separator"),
+        ('bob,1,"Sorry', "A quote is not closed"),
+        ('bob,1,"Sorry" Bob', "A quote is not closed"),
+        ('"bob,1', "A quote is not closed"),
     ],
 )
 def test_wrong_lines_are_told_and_left_out(dave: Desk, alice: Account, bob: Account, line: str, words: str) -> None:
@@ -162,6 +169,36 @@ def test_the_same_lines_again_are_told(dave: Desk, alice: Account, bob: Account)
     assert "uploaded before" not in seen(first) + seen(other)
     press(dave, first, "discard")
     assert "uploaded before" not in seen(again)
+
+
+def test_a_quote_that_is_not_closed_swallows_no_line(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave, 'nobody,5,"Sorry\nalice@example.com,5\r\nbob,7,"Sorry, Bob"\n')
+
+    assert list(row.lines.values_list("number", "external_id", "amount", "status")) == [
+        (1, "nobody", None, "bad"), (2, "alice@example.com", 5, "ready"), (3, "bob", 7, "ready"),
+    ]  # fmt: skip
+    assert row.lines.get(number=3).note == "Sorry, Bob"
+
+
+def test_a_note_over_two_lines_is_told(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave, 'bob,7,"Sorry\nfor this"\nalice@example.com,5\n')
+
+    assert list(row.lines.values_list("number", "status")) == [(1, "bad"), (2, "bad"), (3, "ready")]
+
+
+def test_empty_columns_at_the_end_and_semicolons_are_fine(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave, "external_id,amount,note,\nbob,7,,\nalice@example.com,5,Sorry,,,\n")
+    other = checked(dave, "alice@example.com;1;000\nbob;7;Sorry, Bob, again\n")
+
+    assert (row.bad_count, row.total_added, other.bad_count, other.total_added) == (0, 12, 0, 8)
+
+
+def test_fifty_thousand_lines_are_read(dave: Desk, alice: Account) -> None:
+    lines = "".join(f'nobody-{number},{number + 1},"Sorry, {number}"\n' for number in range(49_999))
+
+    row = checked(dave, f"{lines}alice@example.com,5\n")
+
+    assert (row.lines_count, row.bad_count, row.total_added) == (50_000, 49_999, 5)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "external_id,amount\n", b"\xff\xfe\x00", b"a,1\x00"])
