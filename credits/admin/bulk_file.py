@@ -35,7 +35,7 @@ def read_lines(text: str) -> Iterator[Asked]:
         cells += [""] * (COLUMNS - len(cells))
         if number == 1 and cells[1].lower() in {"amount", "credits", "change"}:
             continue
-        yield Asked(number, *cells[:COLUMNS], _wrong(cells, delimiter))
+        yield Asked(number, cells[0], cells[1], cells[2], _wrong(cells, delimiter))
 
 
 def _wrong(cells: list[str], delimiter: str) -> str:

@@ -189,8 +189,8 @@ def apply_slice(*, bulk: int) -> int | None:
 
 
 def _foresee_undo(row: BulkAdjustment, undoes: BulkAdjustment) -> Foreseen:
-    ready = row.lines.filter(status=LineStatus.READY, amount__isnull=False)
-    amounts = bulk_undo.possible_amounts(undoes, dict(ready.values_list("number", "amount")))
+    ready = row.lines.filter(status=LineStatus.READY).values_list("number", "amount")
+    amounts = bulk_undo.possible_amounts(undoes, {number: amount for number, amount in ready if amount is not None})
     added = sum((amount for amount in amounts if amount > 0), ZERO)
     return Foreseen(len(amounts), added, added - sum(amounts, ZERO), row.lines_count - len(amounts))
 

@@ -60,9 +60,8 @@ def possible_amounts(row: BulkAdjustment, ready: Mapping[int, Decimal]) -> list[
 def movements_of(row: BulkAdjustment, numbers: Sequence[int]) -> dict[int, tuple[UUID, Decimal]]:
     """Return which movement each line that is taken back made, and its amount."""
     lines = row.lines.filter(number__in=numbers, status=LineStatus.DONE)
-    return {number: (movement, amount) for number, movement, amount in lines.values_list(
-        "number", "movement_id", "amount"
-    )}  # fmt: skip
+    made = lines.values_list("number", "movement_id", "amount")
+    return {number: (movement, amount) for number, movement, amount in made if movement and amount is not None}
 
 
 @dataclass(frozen=True, slots=True)
