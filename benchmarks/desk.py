@@ -136,7 +136,7 @@ def _bulk(lines: int) -> list[Figure]:
     began = time.perf_counter()
     made = bulk.check_bulk(file_name="bench.csv", unit="credits", lines=asked, why=why)
     checked = time.perf_counter()
-    bulk.confirm_bulk(bulk=made.pk)
+    bulk.confirm_bulk(bulk=made.pk, actor=why.actor)
     assert bulk.apply_running_bulks() == lines
     return [
         Figure("desk", f"s: check {lines:,} lines", [checked - began], 60.0, True),

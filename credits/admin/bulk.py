@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +26,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from credits.admin import bulk_approval, show
+from credits.admin.bulk_file import read_lines
 from credits.admin.forms import ReasonForm
 from credits.admin.lists import Bounded
 from credits.admin.policies import ReadOnly
@@ -35,9 +35,11 @@ from credits.models import ApprovalRequest, BulkAdjustment, BulkLine, BulkStatus
 from credits.plan import Actor
 from credits.refusals import Refusal
 from credits.services import bulk as services
+from credits.services import bulk_log, bulk_undo
 from credits.services.approvals import waiting_of
-from credits.services.caps import AboveCap, Weight, check_cap, lock_day
-from credits.services.staff import Told, record_act
+from credits.services.bulk_log import record_step
+from credits.services.caps import AboveCap, check_cap, lock_day
+from credits.services.staff import Told
 
 COLOURS = {
     BulkStatus.CHECKED: "warning",
@@ -74,22 +76,7 @@ class UploadForm(ReasonForm):
             raise forms.ValidationError("The file is no text in UTF-8: save it as CSV UTF-8.") from error
         if "\0" in text:
             raise forms.ValidationError("The file is no CSV.")
-        try:
-            return list(_read(text))
-        except csv.Error as error:
-            raise forms.ValidationError(f"The file is no CSV: {error}.") from error
-
-
-def _read(text: str) -> Iterator[services.Asked]:
-    delimiter = ";" if text[:1000].count(";") > text[:1000].count(",") else ","
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    for fields in reader:
-        cells = [*(cell.strip() for cell in fields), "", "", ""]
-        if not any(cells):
-            continue
-        if reader.line_num == 1 and cells[1].lower() in {"amount", "credits", "change"}:
-            continue
-        yield services.Asked(reader.line_num, cells[0], cells[1], cells[2])
+        return list(read_lines(text))
 
 
 @admin.register(BulkAdjustment)
@@ -166,7 +153,8 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         good = row.lines_count - row.bad_count
         may = request.user.has_perm("credits.bulk_adjust")
         undoable = row.status == BulkStatus.DONE and not row.undoes_id and row.done_count
-        may_confirm = may and row.status == BulkStatus.CHECKED and good
+        waiting = may and row.status == BulkStatus.CHECKED and good
+        may_confirm = waiting and row.actor_id == str(request.user.pk)
         waits = waiting_of(bulk=row.pk)
         context = {
             **self.admin_site.each_context(request),
@@ -184,9 +172,10 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "before": services.same_before(row) if row.status == BulkStatus.CHECKED else None,
             "may_confirm": may_confirm and not waits,
             "above_cap": bulk_approval.above_cap(request, row) if may_confirm and not waits else "",
+            "of_another": waiting and not may_confirm and not waits,
             "may_discard": may and row.status == BulkStatus.CHECKED,
-            "may_undo": may and undoable and not hasattr(row, "undone_by"),
-            "undone_by": getattr(row, "undone_by", None),
+            "may_undo": may and undoable and not bulk_undo.is_taken_back(row) and not bulk_undo.being_taken_back(row),
+            "undone_by": row.undone_by.exclude(status=BulkStatus.DISCARDED).order_by("pk"),
             "wrong": _shown(row, LineStatus.BAD) + _shown(row, LineStatus.REFUSED),
             "lines": _shown(row, LineStatus.READY) or _shown(row, LineStatus.DONE),
         }
@@ -201,12 +190,18 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return HttpResponseRedirect(show.page_of(ApprovalRequest, waits.pk))
         weight = bulk_approval.weigh(row)
         try:
+            services.check_own(row, actor=_actor(request))
             with transaction.atomic():
                 lock_day(user=request.user, weight=weight)
                 check_cap(user=request.user, weight=weight)
-                confirmed = services.confirm_bulk(bulk=row.pk)
+                confirmed = services.confirm_bulk(bulk=row.pk, actor=_actor(request))
                 if confirmed:
-                    _tell(request, row, weight)
+                    bulk_approval.record_confirmed(
+                        row, actor=_actor(request), weight=weight, request_id=_request_id(request)
+                    )
+        except Refusal as refusal:
+            messages.error(request, refusal.detail)
+            return HttpResponseRedirect(show.page_of(BulkAdjustment, row.pk))
         except AboveCap as above:
             return bulk_approval.ask(request, row, str(above))
         if confirmed:
@@ -217,8 +212,15 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def discard(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Let the lines never be applied."""
         row = self._posted(request, pk)
-        if services.discard_bulk(bulk=row.pk):
-            self.log_change(request, row, f"Discarded {row}.")
+        with transaction.atomic():
+            discarded = services.discard_bulk(bulk=row.pk)
+            if discarded:
+                record_step(
+                    row, actor=_actor(request), action="discard-bulk", what=f"Discarded {row}.",
+                    before=bulk_log.asked(row, BulkStatus.CHECKED), after=bulk_log.asked(row, BulkStatus.DISCARDED),
+                    told=Told(request_id=_request_id(request)),
+                )  # fmt: skip
+        if discarded:
             messages.success(request, "Discarded. Nothing was moved.")
         return HttpResponseRedirect(show.page_of(BulkAdjustment, row.pk))
 
@@ -226,11 +228,15 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         """Prepare the lines that take it back, and show them: nothing moves before they are confirmed."""
         row = self._posted(request, pk)
         try:
-            made = services.undo_bulk(bulk=row.pk, actor=_actor(request), request_id=_request_id(request))
+            with transaction.atomic():
+                made = services.undo_bulk(bulk=row.pk, actor=_actor(request), request_id=_request_id(request))
+                record_step(
+                    row, actor=_actor(request), action="undo-bulk", what=f"Prepared to take back {row}.",
+                    before=bulk_log.done(row), after=bulk_log.asked(made), told=Told(request_id=_request_id(request)),
+                )  # fmt: skip
         except Refusal as refusal:
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(show.page_of(BulkAdjustment, row.pk))
-        self.log_change(request, row, "Prepared to take it back.")
         return HttpResponseRedirect(show.page_of(BulkAdjustment, made.pk))
 
     def report(self, request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -253,14 +259,6 @@ class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if row is None:
             raise Http404
         return row
-
-
-def _tell(request: HttpRequest, row: BulkAdjustment, weight: Weight) -> None:
-    told = Told(
-        subject=str(row), reason=row.reason, note=row.note, ticket=row.ticket,
-        unit=weight.unit, amount=weight.amount, request_id=_request_id(request),
-    )  # fmt: skip
-    record_act(actor=_actor(request), action=weight.action, what=f"Confirmed {row}.", told=told)
 
 
 def _check_may(request: HttpRequest) -> None:

@@ -11,13 +11,15 @@ from credits.admin import show
 from credits.admin.confirmation import digest
 from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change
-from credits.models import ApprovalRequest, BulkAdjustment
+from credits.models import ApprovalRequest, BulkAdjustment, BulkStatus
 from credits.plan import Actor
 from credits.refusals import InvalidField, Refusal
 from credits.services.approvals import Wish, ask_bulk_approval
 from credits.services.bulk import Foreseen, confirm_bulk, foresee_bulk
+from credits.services.bulk_log import asked as figures
+from credits.services.bulk_log import record_step
 from credits.services.caps import AboveCap, Weight, check_cap
-from credits.services.staff import Told, record_act
+from credits.services.staff import Told
 
 TASK = "florin.apply_bulk_adjustments"
 
@@ -68,15 +70,23 @@ def confirm_asked(asked: ApprovalRequest, *, row: BulkAdjustment, seen: str, req
     if _figures(foresee_bulk(bulk=row.pk)) != seen:
         return False
     approver = request.user.get_username()
-    if not confirm_bulk(bulk=row.pk, approved_by=approver):
-        raise InvalidField("bulk", "It is not waiting to be confirmed any more.")
-    told = Told(
-        subject=str(row), reason=row.reason, note=row.note, ticket=row.ticket, unit=asked.unit, amount=asked.amount,
-        approved_by=approver, request_id=request_id(request),
-    )  # fmt: skip
     asker = Actor("staff", asked.asked_by_id, asked.asked_by_name)
-    record_act(actor=asker, action="bulk", what=f"Confirmed {row}.", told=told)
+    if not confirm_bulk(bulk=row.pk, actor=asker, approved_by=approver):
+        raise InvalidField("bulk", "It is not waiting to be confirmed any more.")
+    weight = Weight("bulk", asked.unit, asked.amount)
+    record_confirmed(row, actor=asker, weight=weight, approved_by=approver, request_id=request_id(request))
     return True
+
+
+def record_confirmed(
+    row: BulkAdjustment, *, actor: Actor, weight: Weight, request_id: str, approved_by: str = ""
+) -> None:
+    """Write down that it was let be applied, with what counts against a cap."""
+    told = Told(unit=weight.unit, amount=weight.amount, approved_by=approved_by, request_id=request_id)
+    record_step(
+        row, actor=actor, action=weight.action, what=f"Confirmed {row}.", told=told,
+        before=figures(row, BulkStatus.CHECKED), after=figures(row, BulkStatus.RUNNING),
+    )  # fmt: skip
 
 
 def nudge() -> None:

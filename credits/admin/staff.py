@@ -21,7 +21,8 @@ from credits.models import Account, StaffAct
 MOST_ACTS = 10
 ACTIONS = (
     ("adjust", "Adjust"), ("grant", "Grant"), ("refund", "Refund"), ("refund-payment", "Refund a payment"),
-    ("transfer", "Transfer"), ("bulk", "Bulk"), ("replay", "Replay"), ("repair", "Repair"),
+    ("transfer", "Transfer"), ("bulk", "Bulk"), ("discard-bulk", "Discard a bulk"),
+    ("undo-bulk", "Take a bulk back"), ("finish-bulk", "Finish a bulk"), ("replay", "Replay"), ("repair", "Repair"),
     ("switch", "Switch auto top-up"),
     ("freeze", "Freeze"), ("unfreeze", "Unfreeze"), ("close", "Close the account"),
     ("ask-approval", "Ask for approval"), ("approve", "Approve"), ("refuse", "Refuse"),

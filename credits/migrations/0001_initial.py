@@ -433,7 +433,7 @@ class Migration(migrations.Migration):
                 ('approved_by', models.CharField(blank=True, help_text='The second person, where it took one.', max_length=150)),
                 ('confirmed_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
-                ('undoes', models.OneToOneField(help_text='The one that it takes back.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undone_by', to='credits.bulkadjustment')),
+                ('undoes', models.ForeignKey(help_text='The one that it takes back.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undone_by', to='credits.bulkadjustment')),
             ],
             options={
                 'verbose_name': 'bulk adjustment',
@@ -972,7 +972,23 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='bulkline',
+            trigger=pgtrigger.compiler.Trigger(name='keep', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='23962025789f6051346b39fe5b21054dbbe0f170', operation='DELETE', pgid='pgtrigger_keep_441fd', table='credits_bulkline', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='bulkline',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='e6322549e8b96c6ad143b3b99d521bd691163165', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_e09ba', table='credits_bulkline', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='bulkline',
+            trigger=pgtrigger.compiler.Trigger(name='ended', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NOT (OLD."status" = \'ready\'))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='69e72239c190c9823368bac8faa0d9ae93b06fb5', operation='UPDATE', pgid='pgtrigger_ended_0e210', table='credits_bulkline', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='bulkline',
+            trigger=pgtrigger.compiler.Trigger(name='terms', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."bulk_id" IS DISTINCT FROM (NEW."bulk_id") OR OLD."number" IS DISTINCT FROM (NEW."number") OR OLD."external_id" IS DISTINCT FROM (NEW."external_id") OR OLD."account_id" IS DISTINCT FROM (NEW."account_id") OR OLD."amount" IS DISTINCT FROM (NEW."amount") OR OLD."note" IS DISTINCT FROM (NEW."note"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='4a6a38444b6d566f93adf99317aef3b5b62120c3', operation='UPDATE', pgid='pgtrigger_terms_e1240', table='credits_bulkline', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='bulkline',
+            trigger=pgtrigger.compiler.Trigger(name='confirmed', sql=pgtrigger.compiler.UpsertTriggerSql(func="IF (SELECT status FROM credits_bulkadjustment WHERE id = NEW.bulk_id) <> 'checked' THEN RAISE EXCEPTION 'florin: Cannot add lines to a bulk that was confirmed'; END IF; RETURN NEW;", hash='7fd5c38d8ea824df3b6482c729e905da08d7fbd7', operation='INSERT', pgid='pgtrigger_confirmed_f588c', table='credits_bulkline', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='staffcap',
@@ -1018,9 +1034,21 @@ class Migration(migrations.Migration):
             model_name='bulkadjustment',
             trigger=pgtrigger.compiler.Trigger(name='keep', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='191d241a115804b20bc1a1eb72a581238482ad1d', operation='DELETE', pgid='pgtrigger_keep_a4b3d', table='credits_bulkadjustment', when='BEFORE')),
         ),
+        migrations.AddConstraint(
+            model_name='bulkadjustment',
+            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['checked', 'running'])), fields=('undoes',), name='bulk_undone_once_at_a_time'),
+        ),
         pgtrigger.migrations.AddTrigger(
             model_name='bulkadjustment',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'florin: Cannot truncate % table', TG_TABLE_NAME;", hash='c04eddd3ddb4fc25103571950e91f4a69176ac01', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_3dc1a', table='credits_bulkadjustment', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='bulkadjustment',
+            trigger=pgtrigger.compiler.Trigger(name='ended', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."status" IN (\'done\', \'discarded\'))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='d36db78dbb3aaa314dd22a20963ef5aeeb14cc7e', operation='UPDATE', pgid='pgtrigger_ended_2088d', table='credits_bulkadjustment', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='bulkadjustment',
+            trigger=pgtrigger.compiler.Trigger(name='terms', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."file_name" IS DISTINCT FROM (NEW."file_name") OR OLD."unit_id" IS DISTINCT FROM (NEW."unit_id") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."ticket" IS DISTINCT FROM (NEW."ticket") OR OLD."undoes_id" IS DISTINCT FROM (NEW."undoes_id") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."lines_count" IS DISTINCT FROM (NEW."lines_count") OR OLD."bad_count" IS DISTINCT FROM (NEW."bad_count") OR OLD."total_added" IS DISTINCT FROM (NEW."total_added") OR OLD."total_taken" IS DISTINCT FROM (NEW."total_taken") OR OLD."actor_id" IS DISTINCT FROM (NEW."actor_id") OR OLD."actor_name" IS DISTINCT FROM (NEW."actor_name") OR OLD."request_id" IS DISTINCT FROM (NEW."request_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='148bfd1cfb3b7ba1999d528b85a91b577f6d8324', operation='UPDATE', pgid='pgtrigger_terms_3d273', table='credits_bulkadjustment', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='allowance',

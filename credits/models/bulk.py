@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 
@@ -32,7 +33,7 @@ class BulkAdjustment(models.Model):
     note = models.CharField(max_length=500, blank=True)
     ticket = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=9, choices=BulkStatus.choices, default=BulkStatus.CHECKED)
-    undoes = models.OneToOneField(
+    undoes = models.ForeignKey(
         "self", null=True, on_delete=models.PROTECT, related_name="undone_by", help_text="The one that it takes back."
     )
     digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the lines as they were read.")
@@ -57,7 +58,22 @@ class BulkAdjustment(models.Model):
             models.Index(name="bulk_running", fields=["id"], condition=Q(status="running")),
             models.Index(name="bulk_digest", fields=["digest"]),
         ]
-        triggers = [guards.KEEP, guards.NO_TRUNCATE]
+        constraints = [
+            models.UniqueConstraint(
+                name="bulk_undone_once_at_a_time", fields=["undoes"], condition=Q(status__in=["checked", "running"])
+            ),
+        ]
+        triggers = [
+            guards.KEEP,
+            guards.NO_TRUNCATE,
+            pgtrigger.Protect(
+                name="ended", operation=pgtrigger.Update, condition=pgtrigger.Q(old__status__in=["done", "discarded"])
+            ),
+            pgtrigger.ReadOnly(
+                name="terms",
+                exclude=["status", "done_count", "refused_count", "approved_by", "confirmed_at", "finished_at"],
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.file_name} ({self.lines_count:,} lines)"
@@ -82,7 +98,20 @@ class BulkLine(models.Model):
         ordering = ["bulk_id", "number"]
         constraints = [models.UniqueConstraint(name="bulk_line_once", fields=["bulk", "number"])]
         indexes = [models.Index(name="bulk_line_state", fields=["bulk", "status", "number"])]
-        triggers = [guards.NO_TRUNCATE]
+        triggers = [
+            guards.KEEP,
+            guards.NO_TRUNCATE,
+            pgtrigger.Protect(name="ended", operation=pgtrigger.Update, condition=~pgtrigger.Q(old__status="ready")),
+            pgtrigger.ReadOnly(name="terms", exclude=["status", "error", "movement"]),
+            # What was confirmed or approved gets no more lines.
+            pgtrigger.Trigger(
+                name="confirmed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="IF (SELECT status FROM credits_bulkadjustment WHERE id = NEW.bulk_id) <> 'checked' THEN"
+                " RAISE EXCEPTION 'florin: Cannot add lines to a bulk that was confirmed'; END IF; RETURN NEW;",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Line {self.number}"

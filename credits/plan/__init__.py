@@ -10,7 +10,7 @@ from credits.plan.pricing import PriceBook, Tariff, Usage
 from credits.plan.settle import expire_lots, settle
 from credits.plan.spend import capture, charge_more, extend, hold, hold_for_use, release, spend, use
 from credits.plan.state import SYSTEM, Actor, Charge, Lot, Memo, Movement, Owner, Posted, Reservation, Sheet
-from credits.plan.undo import refund, reverse
+from credits.plan.undo import refund, reverse, take_left
 
 __all__ = [
     "GOODWILL",
@@ -45,6 +45,7 @@ __all__ = [
     "settle",
     "spend",
     "take_back",
+    "take_left",
     "transfer",
     "use",
 ]

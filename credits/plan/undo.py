@@ -107,6 +107,26 @@ def reverse(
     return _undo_gain(sheet, posted, memo, allow_debt=allow_debt), None
 
 
+def take_left(sheet: Sheet, posted: Posted, amount: Decimal, memo: Memo) -> Movement:
+    """Plan an adjustment that takes an amount from the lots that a movement filled, and from no other."""
+    check_amount(sheet, amount)
+    if not memo.reason:
+        raise refusals.InvalidField("reason", "An adjustment needs a reason.")
+    earlier = known(sheet, TransactionKind.ADJUSTMENT, memo, -amount)
+    if earlier is not None:
+        return earlier
+    if posted.reversed:
+        raise refusals.AlreadyReversed("The movement was reversed before.")
+    check_not_closed(sheet)
+    there = _still_there(sheet, posted.movement)
+    left = min(sum((part for _, part in there), ZERO), max(sheet.balance - sheet.held, ZERO))
+    if amount > left:
+        brought = say(posted.movement.amount)
+        raise short(sheet, amount, left, f"The movement brought {brought}; {say(left)} of it is left to take back.")
+    draws = _draw(sheet, there, amount)
+    return move(sheet, TransactionKind.ADJUSTMENT, -amount, Counterparty.ADJUSTMENTS, draws, memo)
+
+
 def _reverse_transfer(leg: Leg, other_leg: Leg | None, memo: Memo) -> tuple[Movement, Movement]:
     if other_leg is None:
         raise refusals.NotReversible("The transfer's other leg is not known.")
@@ -160,14 +180,7 @@ def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) ->
         )
     owed = original.amount - takeable
     check_debt(sheet, owed)
-    draws: Draws = []
-    left = takeable
-    for lot_id, part in there:
-        part_taken = min(part, left)
-        if part_taken:
-            sheet.change_lot(sheet.lots_by_id[lot_id], remaining=-part_taken)
-            draws.append((lot_id, -part_taken))
-            left -= part_taken
+    draws = _draw(sheet, there, takeable)
     posted.reversed = True
     return move(
         sheet,
@@ -179,6 +192,17 @@ def _undo_gain(sheet: Sheet, posted: Posted, memo: Memo, *, allow_debt: bool) ->
         debt=owed,
         parent_id=original.id,
     )
+
+
+def _draw(sheet: Sheet, there: Draws, amount: Decimal) -> Draws:
+    draws: Draws = []
+    for lot_id, part in there:
+        part_taken = min(part, amount)
+        if part_taken:
+            sheet.change_lot(sheet.lots_by_id[lot_id], remaining=-part_taken)
+            draws.append((lot_id, -part_taken))
+            amount -= part_taken
+    return draws
 
 
 def _lots_of(sheet: Sheet, draws: Draws) -> list[Lot]:

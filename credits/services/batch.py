@@ -37,12 +37,14 @@ class Verb(StrEnum):
     CAPTURE = "capture"
     RELEASE = "release"
     REFUND = "refund"
+    REVERSAL = "reversal"
+    TAKE_LEFT = "take left"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One request of a batch. ``account`` is who gives or gains, ``target`` who a transfer goes to, ``answers`` the
-    hold or transaction that is captured, released or refunded.
+    hold or transaction that is captured, released, refunded or taken back.
     """
 
     verb: Verb
@@ -203,6 +205,19 @@ def _refund(room: Room, item: Item) -> Movement:
     return movement
 
 
+def _reverse(room: Room, item: Item) -> Movement:
+    """Undo a whole movement; a transfer, whose other side is not locked, is refused."""
+    sheet, posted = room.spent(item)
+    movement, _ = plan.reverse(sheet, posted, item.memo, allow_debt=item.allow_debt)
+    plan.expire_lots(sheet)
+    return movement
+
+
+def _take_left(room: Room, item: Item) -> Movement:
+    sheet, posted = room.spent(item)
+    return plan.take_left(sheet, posted, _amount(item), item.memo)
+
+
 VERBS: dict[Verb, Callable[[Room, Item], Movement | Reservation]] = {
     Verb.DEBIT: lambda room, item: plan.spend(room.sheet(item.account), _amount(item), item.memo),
     Verb.USAGE: _use,
@@ -221,4 +236,6 @@ VERBS: dict[Verb, Callable[[Room, Item], Movement | Reservation]] = {
     Verb.CAPTURE: _capture,
     Verb.RELEASE: _release,
     Verb.REFUND: _refund,
+    Verb.REVERSAL: _reverse,
+    Verb.TAKE_LEFT: _take_left,
 }

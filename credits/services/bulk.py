@@ -26,7 +26,10 @@ from credits.models.accounts import account_id
 from credits.models.fields import MAX_AMOUNT
 from credits.plan import Actor, Memo
 from credits.plan.state import ZERO
+from credits.services import bulk_undo
 from credits.services.batch import Item, Verb, post_batch
+from credits.services.bulk_log import record_finish
+from credits.services.bulk_undo import Back
 from credits.services.runs import Done
 
 T = TypeVar("T")
@@ -52,12 +55,13 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A line as it was read: everything still text."""
+    """A line as it was read: everything still text. ``error`` tells what could not be read of it."""
 
     number: int
     external_id: str
     amount: str
     note: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +96,18 @@ def check_bulk(*, file_name: str, unit: str, lines: Iterable[Asked], why: Why) -
 def undo_bulk(*, bulk: int, actor: Actor, request_id: str = "") -> BulkAdjustment:
     """Prepare the lines that take back what another one did, to be looked at and confirmed. Moves nothing.
 
-    Raises InvalidField where it is not done, or is being undone already.
+    Lines that were taken back by an earlier one are left out. Raises InvalidField where it is not done, where nothing
+    is left of it, or where one that takes it back has not ended.
     """
     with transaction.atomic():
         done = BulkAdjustment.objects.select_for_update(no_key=True).get(pk=bulk)
         if done.status != BulkStatus.DONE or done.undoes_id or not done.done_count:
             raise refusals.InvalidField("bulk", "There is nothing to take back.")
-        if BulkAdjustment.objects.filter(undoes=done).exists():
+        if bulk_undo.being_taken_back(done):
             raise refusals.InvalidField("bulk", "It is being taken back already.")
-        rows = [
-            _taking_back(line, line.account, line.amount, done.file_name)
-            for line in done.lines.filter(status=LineStatus.DONE).select_related("account")
-            if line.account is not None and line.amount is not None
-        ]
+        if bulk_undo.is_taken_back(done):
+            raise refusals.InvalidField("bulk", "All of it was taken back.")
+        rows = [_taking_back(line, back, done.file_name) for line, back in bulk_undo.foresee_lines(done)]
         why = Why(actor, done.reason, f"Takes back {done.file_name}"[:500], done.ticket, request_id)
         return _keep(rows, f"Undo of {done.file_name}"[:200], done.unit_id, why, undoes=done)
 
@@ -120,6 +123,8 @@ def foresee_bulk(*, bulk: int) -> Foreseen:
     row = BulkAdjustment.objects.get(pk=bulk)
     if row.status != BulkStatus.CHECKED:
         raise refusals.InvalidField("bulk", "It is not waiting to be confirmed any more.")
+    if row.undoes is not None:
+        return _foresee_undo(row, row.undoes)
     sums = row.lines.filter(POSSIBLE, status=LineStatus.READY).aggregate(
         lines=Count("id"),
         added=Sum("amount", filter=Q(amount__gt=0), default=ZERO),
@@ -128,8 +133,22 @@ def foresee_bulk(*, bulk: int) -> Foreseen:
     return Foreseen(sums["lines"], sums["added"], -sums["taken"], row.lines_count - sums["lines"])
 
 
-def confirm_bulk(*, bulk: int, approved_by: str = "") -> bool:
-    """Let a checked one be applied. Returns whether it was this call that did; a second changes nothing."""
+def check_own(row: BulkAdjustment, *, actor: Actor) -> None:
+    """Raise InvalidField where somebody else prepared it: whoever lets it be applied is who did it."""
+    if row.actor_id != actor.id:
+        raise refusals.InvalidField(
+            "bulk",
+            f"Only {row.actor_name}, who prepared it, can apply it or ask for approval. Discard it and prepare it"
+            " yourself.",
+        )
+
+
+def confirm_bulk(*, bulk: int, actor: Actor, approved_by: str = "") -> bool:
+    """Let a checked one be applied. Returns whether it was this call that did; a second changes nothing.
+
+    Raises InvalidField where somebody else prepared it.
+    """
+    check_own(BulkAdjustment.objects.get(pk=bulk), actor=actor)
     checked = BulkAdjustment.objects.filter(pk=bulk, status=BulkStatus.CHECKED)
     return bool(checked.update(status=BulkStatus.RUNNING, approved_by=approved_by, confirmed_at=timezone.now()))
 
@@ -137,7 +156,7 @@ def confirm_bulk(*, bulk: int, approved_by: str = "") -> bool:
 def discard_bulk(*, bulk: int) -> bool:
     """Let a checked one never be applied. Returns whether it was this call that did."""
     checked = BulkAdjustment.objects.filter(pk=bulk, status=BulkStatus.CHECKED)
-    return bool(checked.update(status=BulkStatus.DISCARDED, undoes=None, finished_at=timezone.now()))
+    return bool(checked.update(status=BulkStatus.DISCARDED, finished_at=timezone.now()))
 
 
 def apply_running_bulks() -> Done:
@@ -163,13 +182,22 @@ def apply_slice(*, bulk: int) -> int | None:
         if not lines:
             row.status, row.finished_at = BulkStatus.DONE, timezone.now()
             row.save(update_fields=["status", "finished_at"])
+            record_finish(row)
             return None
         _apply(row, lines)
         return len(lines)
 
 
+def _foresee_undo(row: BulkAdjustment, undoes: BulkAdjustment) -> Foreseen:
+    ready = row.lines.filter(status=LineStatus.READY).values_list("number", "amount")
+    amounts = bulk_undo.possible_amounts(undoes, {number: amount for number, amount in ready if amount is not None})
+    added = sum((amount for amount in amounts if amount > 0), ZERO)
+    return Foreseen(len(amounts), added, added - sum(amounts, ZERO), row.lines_count - len(amounts))
+
+
 def _apply(row: BulkAdjustment, lines: Sequence[BulkLine]) -> None:
-    outcomes = post_batch(items=[_item(row, line) for line in lines])
+    made = bulk_undo.movements_of(row.undoes, [line.number for line in lines]) if row.undoes is not None else {}
+    outcomes = post_batch(items=[_item(row, line, made.get(line.number)) for line in lines])
     for line, outcome in zip(lines, outcomes, strict=True):
         if isinstance(outcome, refusals.Refusal):
             line.status, line.error = LineStatus.REFUSED, outcome.detail[:300]
@@ -192,7 +220,7 @@ def _apply(row: BulkAdjustment, lines: Sequence[BulkLine]) -> None:
     row.save(update_fields=["done_count", "refused_count"])
 
 
-def _item(row: BulkAdjustment, line: BulkLine) -> Item:
+def _item(row: BulkAdjustment, line: BulkLine, undoes: tuple[UUID, Decimal] | None) -> Item:
     noted = {"ticket": row.ticket, "approved_by": row.approved_by}
     memo = Memo(
         Actor("staff", row.actor_id, row.actor_name),
@@ -203,7 +231,12 @@ def _item(row: BulkAdjustment, line: BulkLine) -> Item:
         metadata={name: said for name, said in noted.items() if said},
         request_id=row.request_id,
     )
-    return Item(Verb.ADJUSTMENT, memo, amount=line.amount, account=line.account_id)
+    if row.undoes_id is None:
+        return Item(Verb.ADJUSTMENT, memo, amount=line.amount, account=line.account_id)
+    movement, amount = undoes or (None, ZERO)
+    if line.amount is not None and line.amount != -amount:
+        return Item(Verb.TAKE_LEFT, memo, amount=-line.amount, answers=movement)
+    return Item(Verb.REVERSAL, memo, answers=movement)
 
 
 def _digest(asked: Sequence[Asked], unit: str) -> str:
@@ -216,7 +249,7 @@ def _owners(ids: Iterable[UUID]) -> dict[UUID, Account]:
 
 
 def _checked(asked: Asked, unit: str, owner: Account | None, seen: set[str]) -> BulkLine:
-    amount, error = _amount(asked.amount, unit)
+    amount, error = (None, asked.error) if asked.error else _amount(asked.amount, unit)
     if not error and owner is None:
         error = "There is no such account of this unit."
     elif not error and asked.external_id in seen:
@@ -235,16 +268,16 @@ def _checked(asked: Asked, unit: str, owner: Account | None, seen: set[str]) -> 
     )
 
 
-def _taking_back(line: BulkLine, owner: Account, amount: Decimal, file_name: str) -> BulkLine:
-    error = _impossible(owner, -amount)
+def _taking_back(line: BulkLine, back: Back, file_name: str) -> BulkLine:
+    said = f"Takes back line {line.number} of {file_name}"
     return BulkLine(
         number=line.number,
         external_id=line.external_id,
-        account_id=owner.pk,
-        amount=-amount,
-        note=f"Takes back line {line.number} of {file_name}"[:500],
-        status=LineStatus.BAD if error else LineStatus.READY,
-        error=error,
+        account_id=line.account_id,
+        amount=back.amount,
+        note=(f"{said}: {back.note}" if back.note else said)[:500],
+        status=LineStatus.BAD if back.error else LineStatus.READY,
+        error=back.error,
     )
 
 

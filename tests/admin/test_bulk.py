@@ -11,6 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from credits.models import Account, BulkAdjustment, BulkLine, Transaction
+from credits.plan import Actor
 from credits.services import bulk
 from tests.admin.conftest import Desk, text
 from tests.factories import hold, make_account, spend
@@ -69,20 +70,18 @@ def test_it_is_taken_back_by_lines_that_are_shown_first(dave: Desk, alice: Accou
     row = checked(dave)
     press(dave, row, "confirm")
     bulk.apply_running_bulks()
-    spend(bob, 5)
+    spend(bob, 12)
 
     press(dave, row, "undo")
     back = BulkAdjustment.objects.latest("pk")
-    assert balances(alice, bob) == [150, 7]
+    assert balances(alice, bob) == [150, 0]
     press(dave, back, "confirm")
     bulk.apply_running_bulks()
 
-    assert balances(alice, bob) == [100, 7]
+    assert balances(alice, bob) == [100, 0]
     back.refresh_from_db()
     assert (back.done_count, back.refused_count, back.bad_count) == (1, 0, 1)
     assert "Taken back" in text(dave.get(f"credits/bulkadjustment/{row.pk}/change/"))
-    press(dave, row, "undo")
-    assert BulkAdjustment.objects.count() == 2
 
 
 def test_what_was_discarded_is_never_done(dave: Desk, alice: Account, bob: Account) -> None:
@@ -114,6 +113,13 @@ def test_what_was_discarded_is_never_done(dave: Desk, alice: Account, bob: Accou
         ("alice@example.com,1", "in the file already"),
         ("bob,-1", "It takes 1, and the account has 0 that can be taken."),
         ("<script>alert(1)</script>,1", "no such account"),
+        ("bob,1,000,sorry", "more than three columns: write amounts without thousands separators"),
+        ("bob,1,Sorry, Bob", "put a note with commas in quotes"),
+        ("bob,-1,000", "seems to have a thousands separator"),
+        ("bob,1,000.50", "seems to have a thousands separator"),
+        ('bob,1,"Sorry', "A quote is not closed"),
+        ('bob,1,"Sorry" Bob', "A quote is not closed"),
+        ('"bob,1', "A quote is not closed"),
     ],
 )
 def test_wrong_lines_are_told_and_left_out(dave: Desk, alice: Account, bob: Account, line: str, words: str) -> None:
@@ -165,6 +171,36 @@ def test_the_same_lines_again_are_told(dave: Desk, alice: Account, bob: Account)
     assert "uploaded before" not in seen(again)
 
 
+def test_a_quote_that_is_not_closed_swallows_no_line(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave, 'nobody,5,"Sorry\nalice@example.com,5\r\nbob,7,"Sorry, Bob"\n')
+
+    assert list(row.lines.values_list("number", "external_id", "amount", "status")) == [
+        (1, "nobody", None, "bad"), (2, "alice@example.com", 5, "ready"), (3, "bob", 7, "ready"),
+    ]  # fmt: skip
+    assert row.lines.get(number=3).note == "Sorry, Bob"
+
+
+def test_a_note_over_two_lines_is_told(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave, 'bob,7,"Sorry\nfor this"\nalice@example.com,5\n')
+
+    assert list(row.lines.values_list("number", "status")) == [(1, "bad"), (2, "bad"), (3, "ready")]
+
+
+def test_empty_columns_at_the_end_and_semicolons_are_fine(dave: Desk, alice: Account, bob: Account) -> None:
+    row = checked(dave, "external_id,amount,note,\nbob,7,,\nalice@example.com,5,Sorry,,,\n")
+    other = checked(dave, "alice@example.com;1;000\nbob;7;Sorry, Bob, again\n")
+
+    assert (row.bad_count, row.total_added, other.bad_count, other.total_added) == (0, 12, 0, 8)
+
+
+def test_fifty_thousand_lines_are_read(dave: Desk, alice: Account) -> None:
+    lines = "".join(f'nobody-{number},{number + 1},"Sorry, {number}"\n' for number in range(49_999))
+
+    row = checked(dave, f"{lines}alice@example.com,5\n")
+
+    assert (row.lines_count, row.bad_count, row.total_added) == (50_000, 49_999, 5)
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "external_id,amount\n", b"\xff\xfe\x00", b"a,1\x00"])
 def test_bad_files_are_refused(dave: Desk, alice: Account, content: str | bytes) -> None:
     answer = upload(dave, content)
@@ -186,6 +222,7 @@ DYING = """
 import os, signal, sys
 import django
 django.setup()
+from credits.plan import Actor
 from credits.services import bulk
 bulk.SLICE = 10
 done = 0
@@ -206,7 +243,7 @@ def test_a_worker_killed_in_the_middle_is_taken_up(committed: None, monkeypatch:
     dave = Desk("dave", superuser=True)
     owners = [make_account(external_id=f"o-{number}") for number in range(50)]
     row = checked(dave, "".join(f"o-{number},{number + 1}\n" for number in range(50)))
-    assert bulk.confirm_bulk(bulk=row.pk)
+    assert bulk.confirm_bulk(bulk=row.pk, actor=Actor("staff", str(dave.user.pk), "dave"))
 
     killed = subprocess.run([sys.executable, "-c", DYING], cwd=ROOT, env=environment(), check=False)
 

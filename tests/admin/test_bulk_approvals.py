@@ -32,7 +32,7 @@ def fin(database: None) -> Desk:
 
 def checked(lea: Desk, *lines: tuple[str, str]) -> BulkAdjustment:
     read = [Asked(number, owner, amount) for number, (owner, amount) in enumerate(lines, 1)]
-    why = Why(Actor("staff", str(lea.user.pk), "lea"), "goodwill", ticket="SUP-9")
+    why = Why(Actor("staff", str(lea.user.pk), lea.user.get_username()), "goodwill", ticket="SUP-9")
     return check_bulk(file_name="x.csv", unit="credits", lines=read, why=why)
 
 
@@ -86,18 +86,83 @@ def test_while_it_waits_its_page_leads_to_the_request_and_nobody_asks_again(
     assert ApprovalRequest.objects.count() == 1
 
 
-def test_two_who_ask_at_once_make_one_request(committed: None, alice: Account) -> None:
-    lea, lou = staff("lea", "Support lead"), staff("lou", "Support lead")
+def test_asked_for_twice_at_once_it_is_one_request(committed: None, alice: Account) -> None:
+    lea = staff("lea", "Support lead")
     row = checked(lea, (alice.external_id, "6000"))
 
-    at_once([partial(confirm, desk, row) for desk in (lea, lou)])
+    at_once([partial(confirm, lea, row)] * 2)
 
     assert ApprovalRequest.objects.count() == 1
 
 
+@pytest.mark.parametrize("role", ["Support lead", "Finance"])
+def test_only_who_prepared_it_applies_it_or_asks(lea: Desk, alice: Account, role: str) -> None:
+    within, above = checked(lea, (alice.external_id, "50")), checked(lea, (alice.external_id, "18000"))
+    other = staff("olga", role)
+
+    for row in (within, above):
+        assert confirm(other, row) == f"/admin/credits/bulkadjustment/{row.pk}/change/"
+        row.refresh_from_db()
+        assert row.status == "checked"
+        assert "Only lea, who prepared it, can apply it" in shown(other, row)
+        assert "Apply 1 lines" not in shown(other, row)
+        assert "Ask for approval" not in shown(other, row)
+    assert not ApprovalRequest.objects.exists()
+
+    own = checked(other, (alice.external_id, "50"))
+    confirm(other, own)
+    bulk.apply_running_bulks()
+    assert Transaction.objects.get(kind="adjustment").actor_name == "olga"
+    other.post(f"credits/bulkadjustment/{within.pk}/discard/")
+    within.refresh_from_db()
+    assert within.status == "discarded"
+
+
+def test_who_takes_it_back_is_told_as_who_did_it(lea: Desk, fin: Desk, alice: Account) -> None:
+    row = checked(lea, (alice.external_id, "50"))
+    confirm(lea, row)
+    bulk.apply_running_bulks()
+
+    fin.post(f"credits/bulkadjustment/{row.pk}/undo/")
+    back = BulkAdjustment.objects.latest("pk")
+    confirm(lea, back)
+    bulk.apply_running_bulks()
+    assert balance(alice) == 150
+    confirm(fin, back)
+    bulk.apply_running_bulks()
+
+    assert Transaction.objects.get(kind="reversal").actor_name == "fin"
+
+
+def test_every_step_is_in_the_log_with_before_and_after(lea: Desk, alice: Account) -> None:
+    row = checked(lea, (alice.external_id, "50"), ("nobody", "5"))
+    other = checked(lea, (alice.external_id, "-15"))
+    confirm(lea, row)
+    bulk.apply_running_bulks()
+    for each, button in ((row, "undo"), (other, "discard")):
+        lea.post(f"credits/bulkadjustment/{each.pk}/{button}/")
+
+    acts = {act.action: act for act in StaffAct.objects.filter(action__contains="bulk")}
+    names = ("Status", "Lines", "Added", "Taken")
+    told = {
+        name: tuple([said[each] for each in names] for said in (act.before, act.after)) for name, act in acts.items()
+    }
+    assert told == {
+        "bulk": (["Checked, not confirmed", "1", "50", "0"], ["Running", "1", "50", "0"]),
+        "finish-bulk": (["Running", "1", "50", "0"], ["Done", "1", "50", "0"]),
+        "undo-bulk": (["Done", "1", "50", "0"], ["Checked, not confirmed", "1", "0", "50"]),
+        "discard-bulk": (["Checked, not confirmed", "1", "0", "15"], ["Discarded", "1", "0", "15"]),
+    }
+    assert acts["finish-bulk"].after["Refused"] == "0"
+    assert {name: act.actor_name for name, act in acts.items()} == {
+        "bulk": "lea", "finish-bulk": "Florin", "undo-bulk": "lea", "discard-bulk": "lea",
+    }  # fmt: skip
+    assert {act.ticket for act in acts.values()} == {"SUP-9"}
+
+
 def test_of_one_that_runs_nobody_can_ask(lea: Desk, alice: Account) -> None:
     row = checked(lea, (alice.external_id, "6000"))
-    bulk.confirm_bulk(bulk=row.pk)
+    bulk.confirm_bulk(bulk=row.pk, actor=Actor("staff", str(lea.user.pk), "lea"))
 
     assert f"bulkadjustment/{row.pk}/" in confirm(lea, row)
 

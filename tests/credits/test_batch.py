@@ -57,6 +57,9 @@ ALONE: dict[Verb, Callable[..., Any]] = {
     Verb.REFUND: lambda wanted, **common: corrections.refund_transaction(
         transaction=wanted.answers, amount=wanted.amount, **common
     ),
+    Verb.REVERSAL: lambda wanted, **common: corrections.reverse_transaction(
+        transaction=wanted.answers, allow_debt=wanted.allow_debt, **common
+    ),
 }
 
 
@@ -136,6 +139,32 @@ class TestABatch:
         ]  # fmt: skip
         assert Account.objects.get().balance == 67
 
+    def test_takes_what_is_left_of_a_lot_once(self, alice: Account) -> None:
+        brought = give(alice, 12)
+        because = memo(reason="correction", reference_type="bulk", reference_id="1:1")
+
+        outcomes = post_batch(
+            items=[
+                item(Verb.TAKE_LEFT, answers=brought.id, amount=13, memo=memo(reason="correction")),
+                item(Verb.TAKE_LEFT, answers=brought.id, amount=7, memo=because),
+                item(Verb.TAKE_LEFT, answers=brought.id, amount=7, memo=because),
+                item(Verb.REVERSAL, answers=brought.id),
+                item(Verb.TAKE_LEFT, answers=brought.id, amount=5),
+            ]
+        )
+
+        assert [told(each)[0] for each in outcomes] == [
+            "insufficient_credits", "adjustment", "adjustment", "insufficient_credits", "invalid",
+        ]  # fmt: skip
+        assert list(Grant.objects.filter(is_open=True).order_by("id").values_list("remaining", flat=True)) == [100, 5]
+
+    def test_reverses_no_transfer(self, alice: Account, bob: Account) -> None:
+        out, _ = transfer_credits(source=alice.pk, target=bob.pk, amount=Decimal(5), memo=memo())
+
+        (outcome,) = post_batch(items=[item(Verb.REVERSAL, answers=out.id)])
+
+        assert told(outcome)[0] == "not_reversible"
+
     def test_of_ten_thousand_is_one_transaction(self, alice: Account) -> None:
         give(alice, 10_000)
 
@@ -196,7 +225,7 @@ class TestABatchAndOneByOne:
     def _items(self, cast: dict[str, Any], chance: random.Random) -> list[Item]:
         items = []
         for _ in range(chance.randint(5, 25)):
-            verb = chance.choice(list(Verb))
+            verb = chance.choice(list(ALONE))
             account, target = chance.choice(cast["accounts"]), chance.choice(cast["accounts"])
             answers: UUID = chance.choice(cast["answers"])
             amount: int | None = chance.randint(1, 30)
@@ -207,7 +236,7 @@ class TestABatchAndOneByOne:
                 amount = -(amount or 0)
             if verb in {Verb.CAPTURE, Verb.REFUND} and chance.random() < 0.3:
                 amount = None
-            answering = verb in {Verb.CAPTURE, Verb.RELEASE, Verb.REFUND}
+            answering = verb in {Verb.CAPTURE, Verb.RELEASE, Verb.REFUND, Verb.REVERSAL}
             terms = LotTerms(GrantCategory.PAID, expires_at=chance.choice([None, NOW + timedelta(days=2)]))
             items.append(
                 item(

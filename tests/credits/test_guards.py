@@ -14,9 +14,9 @@ from django.db import DatabaseError, connection, models, transaction
 from credits import checks
 from credits import models as nouns
 from credits.models import Account, Grant, Hold, Transaction
-from credits.services import corrections
+from credits.services import bulk, corrections
 from tests.books import audit
-from tests.factories import give, hold, memo, spend
+from tests.factories import TESTER, give, hold, memo, spend
 
 
 def run(sql: str, *values: Any) -> None:
@@ -67,6 +67,46 @@ class TestTheDatabaseRefuses:
     def test_a_write_past_the_services(self, history: Account, sql: str) -> None:
         with pytest.raises(DatabaseError):
             run(sql)
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "UPDATE credits_bulkline SET amount = 1000 WHERE status = 'ready'",
+            "UPDATE credits_bulkline SET account_id = NULL",
+            "UPDATE credits_bulkline SET external_id = 'x'",
+            "UPDATE credits_bulkline SET note = 'x'",
+            "UPDATE credits_bulkline SET status = 'ready' WHERE status = 'bad'",
+            "DELETE FROM credits_bulkline",
+            "TRUNCATE credits_bulkline",
+            "INSERT INTO credits_bulkline (bulk_id, number, external_id, amount, note, status, error)"
+            " SELECT id, 9, 'x', 1, '', 'ready', '' FROM credits_bulkadjustment",
+            "UPDATE credits_bulkadjustment SET reason = 'other'",
+            "UPDATE credits_bulkadjustment SET actor_id = '9'",
+            "UPDATE credits_bulkadjustment SET total_added = 0",
+            "DELETE FROM credits_bulkadjustment",
+            "TRUNCATE credits_bulkadjustment CASCADE",
+        ],
+    )
+    def test_a_change_of_a_bulk_that_was_confirmed(self, alice: Account, sql: str) -> None:
+        lines = [bulk.Asked(1, alice.external_id, "5"), bulk.Asked(2, "nobody", "5")]
+        made = bulk.check_bulk(file_name="x.csv", unit="credits", lines=lines, why=bulk.Why(TESTER, "goodwill"))
+        bulk.confirm_bulk(bulk=made.pk, actor=TESTER)
+
+        with pytest.raises(DatabaseError):
+            run(sql)
+
+    @pytest.mark.parametrize("status", ["done", "discarded"])
+    def test_a_bulk_that_ended_begins_again(self, alice: Account, status: str) -> None:
+        lines = [bulk.Asked(1, alice.external_id, "5")]
+        made = bulk.check_bulk(file_name="x.csv", unit="credits", lines=lines, why=bulk.Why(TESTER, "goodwill"))
+        if status == "done":
+            bulk.confirm_bulk(bulk=made.pk, actor=TESTER)
+            bulk.apply_running_bulks()
+        else:
+            bulk.discard_bulk(bulk=made.pk)
+
+        with pytest.raises(DatabaseError):
+            run("UPDATE credits_bulkadjustment SET status = 'running'")
 
     def test_a_second_transaction_of_a_number(self, history: Account) -> None:
         columns = [str(field.column) for field in Transaction._meta.fields if field.column != "id"]
