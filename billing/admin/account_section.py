@@ -24,7 +24,7 @@ MOST_EVENTS = 6
 def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     """Return the latest payments and webhooks, in three queries."""
     customer = customer_row(account)
-    rows = Payment.objects.filter(account=account.pk).select_related("checkout", "invoice")
+    rows = Payment.objects.filter(account=account.pk).select_related("checkout__pack", "invoice")
     payments = list(rows.order_by("-occurred_at", "-id")[:MOST_PAYMENTS])
     references = Subscription.objects.filter(account=account.pk, provider=PROVIDER).values("provider_reference")
     # Refunds and disputes name a payment and no customer.

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
-from billing.admin import abouts
+from billing.admin import abouts, words
 from billing.admin.masking import masked
 from billing.admin.verdicts import age, badge_of, is_retried, reason, stale_among, verdict
 from billing.models import EventState, ProviderEvent
@@ -63,6 +63,7 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         "happened", "came", "done", "number", "source", "mode", "logged", "as_it_came",
     )  # fmt: skip
     happened = show.moment_of("created_at", "Happened")
+    mode = words.mode
     next_try = show.moment_of("next_try_at", "Next try")
     done = show.moment_of("done_at", "Done")
 
@@ -117,10 +118,6 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Event")
     def number(self, row: ProviderEvent) -> str:
         return row.event_id
-
-    @admin.display(description="Mode")
-    def mode(self, row: ProviderEvent) -> str:
-        return "Live" if row.livemode else "Test"
 
     @admin.display(description="Age")
     def old(self, row: ProviderEvent) -> str:
