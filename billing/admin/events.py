@@ -50,8 +50,8 @@ class AgainFilter(DropdownFilter):  # type: ignore[misc]
 class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every event, newest first."""
 
-    list_display = ("came", "kind", "what_became", "whose", "figure", "old", "tries", "why")
-    list_display_links = ("came", "kind")
+    list_display = ("came", "kind_and_amount", "what_became", "whose", "old_and_tries", "why")
+    list_display_links = ("came", "kind_and_amount")
     list_filter = (("state", ChoicesDropdownFilter), AgainFilter, "source", ("received_at", Days))
     search_fields = ("event_id", "subject")
     search_help_text = "The exact id of an event, or of a payment, subscription or customer."
@@ -89,6 +89,10 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def kind(self, row: ProviderEvent) -> str:
         return row.type
 
+    @admin.display(description="Type, and amount")
+    def kind_and_amount(self, row: ProviderEvent) -> SafeString:
+        return format_html('<div>{}<div class="f-small">{}</div></div>', row.type, abouts.money_of(row))
+
     @admin.display(description="State")
     def what_became(self, row: ProviderEvent) -> SafeString:
         if row.state != EventState.PARKED and not is_retried(row):
@@ -122,6 +126,11 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Age")
     def old(self, row: ProviderEvent) -> str:
         return age(row)
+
+    @admin.display(description="Age")
+    def old_and_tries(self, row: ProviderEvent) -> SafeString:
+        tries = f"{row.attempts:,} {'try' if row.attempts == 1 else 'tries'}"
+        return format_html('<div class="f-nowrap">{}<div class="f-small">{}</div></div>', age(row), tries)
 
     @admin.display(description="Why")
     def why(self, row: ProviderEvent) -> SafeString | str:
