@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import DecimalField, F, QuerySet, Sum
+from django.db.models import DecimalField, F, Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
 from billing.earned import AHEAD_OF_ROW
 from billing.models import EventState, Payment, PaymentCredit, ProviderEvent
-from credits.models import AccountStatus, Transaction, TransactionKind
+from credits.models import AccountStatus, Grant, Hold, HoldStatus, Transaction, TransactionKind
 from credits.plan import Movement, Owner
 from credits.services.history import movement_of
 
@@ -32,6 +34,31 @@ def taken_back(payment: Payment) -> Decimal:
     taken = Transaction.objects.filter(parent__in=brought, kind=TransactionKind.CLAWBACK)
     gone: Decimal | None = taken.aggregate(gone=Sum(F("debt") - F("amount")))["gone"]
     return gone or Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Of a payment's credits: how many it brought, how many are held frozen, and how many are gone but not back."""
+
+    brought: Decimal
+    held: Decimal
+    gone: Decimal
+
+
+def frozen_of(payment: Payment) -> Frozen:
+    """Return how the credits of a payment stand while its dispute is undecided."""
+    moved = Transaction.objects.filter(pk__in=PaymentCredit.objects.filter(payment=payment).values("movement"))
+    brought = list(moved.values_list("pk", "sequence", "amount"))
+    lots = Grant.objects.filter(account=payment.account_id, opening_sequence__in=[number for _, number, _ in brought])
+    frozen = Hold.objects.filter(account=payment.account_id, freezes__in=lots, status=HoldStatus.OPEN)
+    taken = Transaction.objects.filter(parent__in=[pk for pk, *_ in brought])
+    back = Q(kind=TransactionKind.CLAWBACK) | Q(kind=TransactionKind.REVERSAL)
+    whole, left = sum((amount for *_, amount in brought), Decimal(0)), _sum(lots, "remaining")
+    return Frozen(whole, _sum(frozen, "amount"), whole - left + _sum(taken.filter(back), "amount"))
+
+
+def _sum(rows: QuerySet[Any], field: str) -> Decimal:
+    return rows.aggregate(sum=Sum(field))["sum"] or Decimal(0)
 
 
 def with_ahead(payments: QuerySet[Payment], now: datetime) -> QuerySet[Payment]:

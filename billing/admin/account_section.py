@@ -7,10 +7,10 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 
+from billing.admin import verdicts
 from billing.admin.dashboard import address
-from billing.admin.events import COLOURS as COLOUR_OF_EVENT
 from billing.admin.payments import badge_of, paid_for
-from billing.models import Customer, EventState, Payment, ProviderEvent
+from billing.models import Customer, Payment, ProviderEvent
 from billing.services.customers import PROVIDER
 from credits.admin import desk, show
 from credits.amounts import say_money
@@ -24,7 +24,7 @@ MOST_EVENTS = 6
 def context(request: HttpRequest, account: Account) -> dict[str, Any]:
     """Return the latest payments and webhooks, in three queries."""
     customer = customer_row(account)
-    rows = Payment.objects.filter(account=account.pk).select_related("checkout", "invoice")
+    rows = Payment.objects.filter(account=account.pk).select_related("checkout__pack", "invoice")
     payments = list(rows.order_by("-occurred_at", "-id")[:MOST_PAYMENTS])
     references = Subscription.objects.filter(account=account.pk, provider=PROVIDER).values("provider_reference")
     # Refunds and disputes name a payment and no customer.
@@ -72,8 +72,8 @@ def _event(row: ProviderEvent) -> dict[str, Any]:
     return {
         "link": show.link_at(ProviderEvent, row.pk, row.received_at),
         "type": row.type,
-        "error": row.error[:120],
-        "state": show.badge(row.get_state_display(), COLOUR_OF_EVENT[EventState(row.state)]),
+        "error": verdicts.reason(row)[:120],
+        "state": verdicts.badge_of(row),
     }
 
 

@@ -99,7 +99,7 @@ class WebhookDeliveryAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="What is sent")
     def what_is_sent(self, row: WebhookDelivery) -> SafeString:
-        return format_html("<pre>{}</pre>", row.body)
+        return format_html('<pre class="f-notes">{}</pre>', row.body)
 
     def has_replay_webhookdelivery_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("billing.replay_webhookdelivery")

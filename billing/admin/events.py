@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
+from billing.admin import abouts, words
 from billing.admin.masking import masked
-from billing.admin.verdicts import age, stale_among, verdict
+from billing.admin.verdicts import age, badge_of, is_retried, reason, stale_among, verdict
 from billing.models import EventState, ProviderEvent
 from billing.queries import retried_events
 from billing.services import inbox
@@ -29,17 +30,7 @@ from credits.admin.logged import actor_of, request_id
 from credits.admin.policies import ReadOnly
 from credits.services.staff import Told, record_act
 
-COLOURS = {
-    EventState.RECEIVED: "info",
-    EventState.PROCESSING: "info",
-    EventState.DONE: "success",
-    EventState.PARKED: "warning",
-    EventState.FAILED: "danger",
-    EventState.IGNORED: "default",
-}
-
-
-MOST_AT_ONCE = 500
+MOST_AT_ONCE, SHOWN = 500, 20
 
 
 class AgainFilter(DropdownFilter):  # type: ignore[misc]
@@ -59,8 +50,8 @@ class AgainFilter(DropdownFilter):  # type: ignore[misc]
 class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every event, newest first."""
 
-    list_display = ("came", "type", "what_became", "subject", "old", "attempts", "why")
-    list_display_links = ("came", "type")
+    list_display = ("came", "kind_and_amount", "what_became", "whose", "old_and_tries", "why")
+    list_display_links = ("came", "kind_and_amount")
     list_filter = (("state", ChoicesDropdownFilter), AgainFilter, "source", ("received_at", Days))
     search_fields = ("event_id", "subject")
     search_help_text = "The exact id of an event, or of a payment, subscription or customer."
@@ -68,10 +59,11 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     actions = ("replay_selected",)
     actions_detail = ("replay",)
     fields = (
-        "type", "what_became", "worth", "error", "subject", "old", "attempts", "event_id", "happened", "came",
-        "next_try", "done", "source", "mode", "as_it_came",
+        "kind", "what_became", "owner", "what_about", "figure", "told_why", "next_try", "worth", "old", "tries",
+        "happened", "came", "done", "number", "source", "mode", "logged", "as_it_came",
     )  # fmt: skip
     happened = show.moment_of("created_at", "Happened")
+    mode = words.mode
     next_try = show.moment_of("next_try_at", "Next try")
     done = show.moment_of("done_at", "Done")
 
@@ -79,7 +71,7 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return self.fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderEvent]:
-        return ProviderEvent.objects.all()
+        return abouts.with_owner(ProviderEvent.objects.all())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ProviderEvent], search_term: str
@@ -93,21 +85,65 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def came(self, row: ProviderEvent) -> SafeString | str:
         return show.moment_tag(row.received_at)
 
+    @admin.display(description="Type")
+    def kind(self, row: ProviderEvent) -> str:
+        return row.type
+
+    @admin.display(description="Type, and amount")
+    def kind_and_amount(self, row: ProviderEvent) -> SafeString:
+        return format_html('<div>{}<div class="f-small">{}</div></div>', row.type, abouts.money_of(row))
+
     @admin.display(description="State")
     def what_became(self, row: ProviderEvent) -> SafeString:
-        return show.badge(row.get_state_display(), COLOURS[EventState(row.state)])
+        if row.state != EventState.PARKED and not is_retried(row):
+            return badge_of(row)
+        return format_html('{}<div class="f-small">next {}</div>', badge_of(row), show.moment_tag(row.next_try_at))
 
-    @admin.display(description="Mode")
-    def mode(self, row: ProviderEvent) -> str:
-        return "Live" if row.livemode else "Test"
+    @admin.display(description="Account")
+    def owner(self, row: ProviderEvent) -> SafeString | str:
+        return abouts.owner_of(row)
+
+    @admin.display(description="Account, and about")
+    def whose(self, row: ProviderEvent) -> SafeString:
+        return format_html('<div>{}<div class="f-small">{}</div></div>', abouts.owner_of(row), row.subject)
+
+    @admin.display(description="About")
+    def what_about(self, row: ProviderEvent) -> SafeString | str:
+        return abouts.about(row)
+
+    @admin.display(description="Amount")
+    def figure(self, row: ProviderEvent) -> str:
+        return abouts.money_of(row) or show.EMPTY
+
+    @admin.display(description="Tries")
+    def tries(self, row: ProviderEvent) -> str:
+        return f"{row.attempts:,}"
+
+    @admin.display(description="Event")
+    def number(self, row: ProviderEvent) -> str:
+        return row.event_id
 
     @admin.display(description="Age")
     def old(self, row: ProviderEvent) -> str:
         return age(row)
 
+    @admin.display(description="Age")
+    def old_and_tries(self, row: ProviderEvent) -> SafeString:
+        tries = f"{row.attempts:,} {'try' if row.attempts == 1 else 'tries'}"
+        return format_html('<div class="f-nowrap">{}<div class="f-small">{}</div></div>', age(row), tries)
+
     @admin.display(description="Why")
     def why(self, row: ProviderEvent) -> SafeString | str:
-        return format_html('<span class="f-clip" title="{}">{}</span>', row.error[:500], row.error[:120] or show.EMPTY)
+        words = reason(row)
+        return format_html('<span class="f-clip" title="{}">{}</span>', words[:500], words[:120] or show.EMPTY)
+
+    @admin.display(description="Why")
+    def told_why(self, row: ProviderEvent) -> str:
+        return reason(row) or show.EMPTY
+
+    @admin.display(description="Why, as logged")
+    def logged(self, row: ProviderEvent) -> str:
+        return row.error or show.EMPTY
 
     @admin.display(description="Verdict")
     def worth(self, row: ProviderEvent) -> SafeString | str:
@@ -135,6 +171,7 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
                 {
                     **common,
                     "events": events,
+                    "told": [(row, reason(row)) for row in events[:SHOWN]],
                     "stale": stale_among(events),
                     "back": reverse("admin:billing_providerevent_changelist"),
                 },
@@ -149,8 +186,9 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             again = inbox.replay(row)
             if again:
                 told = Told(
+                    account=getattr(row, "owner_id", None),
                     subject=f"Webhook {row.event_id}",
-                    before={"State": row.get_state_display(), "Error": row.error[:200]},
+                    before={"State": row.get_state_display(), "Why": reason(row)[:200]},
                     after={"State": EventState.RECEIVED.label},
                     request_id=request_id(request),
                 )
@@ -170,7 +208,8 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return answer
         if request.method == "GET":
             common = {**self.admin_site.each_context(request), "title": "Replay the webhook", "opts": self.opts}
-            page = {**common, "row": row, "worth": verdict(row), "back": show.page_of(ProviderEvent, row.pk)}
+            back, whose = show.page_of(ProviderEvent, row.pk), abouts.owner_of(row)
+            page = {**common, "row": row, "worth": verdict(row), "whose": whose, "why": reason(row), "back": back}
             return TemplateResponse(request, "admin/billing/providerevent/replay.html", page)
         if request.method != "POST":
             return HttpResponseNotAllowed(["GET", "POST"])

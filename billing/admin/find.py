@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from billing.admin import words
 from billing.models import (
     Checkout,
     Customer,
@@ -45,7 +46,7 @@ def invoices(term: str) -> Iterator[desk.Hit]:
     """Find an invoice by its id or number."""
     for named in (Q(provider_id=term), Q(number=term) & ~Q(number="")):
         for row in Invoice.objects.filter(named).select_related("account")[:MOST]:
-            note = f"{say_money(row.amount_minor, row.currency)} of {row.account.external_id}, {row.status}"
+            note = _note(row)
             yield desk.Hit("Invoices", row.number or row.provider_id, show.page_of(Invoice, row.pk), note, exact=True)
 
 
@@ -57,7 +58,7 @@ def payments(term: str) -> Iterator[desk.Hit]:
     for model in (Refund, Dispute):
         wanted |= set(model.objects.filter(provider_id=term).values_list("payment_id", flat=True))
     for row in Payment.objects.filter(pk__in=wanted).select_related("account"):
-        note = f"{say_money(row.amount_minor, row.currency)} of {row.account.external_id}, {row.status}"
+        note = _note(row)
         yield desk.Hit("Payments", row.provider_id, show.page_of(Payment, row.pk), note, exact=True)
 
 
@@ -78,6 +79,11 @@ def deliveries(term: str) -> Iterator[desk.Hit]:
         yield desk.Hit("Webhook deliveries", str(sent), show.page_of(WebhookDelivery, sent.pk), note, exact=True)
     for row in WebhookEndpoint.objects.filter(~Q(owner=""), owner=term).order_by("-id")[:MOST]:
         yield desk.Hit("Webhook endpoints", row.url, show.page_of(WebhookEndpoint, row.pk), row.get_status_display())
+
+
+def _note(row: Invoice | Payment) -> str:
+    paid = say_money(row.amount_minor, row.currency)
+    return f"{paid} of {row.account.external_id}, {words.said(row.status).lower()}"
 
 
 desk.register(

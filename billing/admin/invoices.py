@@ -7,7 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from billing.admin import dashboard
+from billing.admin import dashboard, words
 from billing.models import Invoice, Payment
 from billing.services.claims import movements_of_invoice
 from credits.admin import show
@@ -32,12 +32,13 @@ class InvoiceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     search_help_text = "An invoice's id or number, or a subscription's id: in_…, ABC-0001, sub_…"
     ordering = ("-occurred_at", "-id")
     fields = (
-        "at_provider", "owner", "number", "asked", "paid", "state", "billing_reason", "subscription", "period",
-        "payment_list", "brought", "hosted", "livemode", "when", "updated",
+        "at_provider", "owner", "number", "asked", "paid", "state", "because", "subscription", "period",
+        "payment_list", "brought", "hosted", "mode", "when", "updated",
     )  # fmt: skip
 
     when = show.moment_of("occurred_at", "When")
-    updated = show.moment_of("updated_at", "Last told of")
+    updated = show.moment_of("updated_at", "Last heard from Stripe")
+    mode = words.mode
 
     def get_readonly_fields(self, request: object, obj: Invoice | None = None) -> tuple[str, ...]:
         return self.fields
@@ -56,7 +57,11 @@ class InvoiceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Status")
     def state(self, row: Invoice) -> SafeString:
-        return show.badge(row.status.capitalize(), COLOURS.get(row.status, "default"))
+        return show.badge(words.said(row.status), COLOURS.get(row.status, "default"))
+
+    @admin.display(description="Because of")
+    def because(self, row: Invoice) -> str:
+        return words.said(row.billing_reason) if row.billing_reason else show.EMPTY
 
     @admin.display(description="Pays for")
     def period(self, row: Invoice) -> SafeString | str:
@@ -81,7 +86,7 @@ class InvoiceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Brought")
     def brought(self, row: Invoice) -> SafeString | str:
         brought = movements_of_invoice(row)
-        links = ((show.link(Transaction, each.pk, show.amount(each.amount, row.account.unit_id)),) for each in brought)
+        links = ((show.link(Transaction, each.pk, f"{each} {row.account.unit_id}"),) for each in brought)
         return format_html_join("", "<div>{}</div>", links) or show.EMPTY
 
     @admin.display(description="Page")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from billing.admin import dashboard
+from billing.admin import dashboard, words
 from billing.models import Dispute, Payment, Refund, RefundOrder
 from credits.admin import show
 from credits.admin.lists import Bounded, OfAccount, accounts_named
@@ -41,7 +41,8 @@ class MoneyBackAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     list_before_template = "admin/credits/of_account.html"
     ordering = ("-id",)
 
-    updated = show.moment_of("updated_at", "Last told of")
+    updated = show.moment_of("updated_at", "Last heard from Stripe")
+    mode = words.mode
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return tuple(self.fields)
@@ -61,11 +62,11 @@ class MoneyBackAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Status")
     def state(self, row: Any) -> SafeString:
-        return show.badge(_words(row.status), COLOURS.get(row.status, "default"))
+        return show.badge(words.said(row.status), COLOURS.get(row.status, "default"))
 
     @admin.display(description="Why")
     def why(self, row: Any) -> str:
-        return _words(row.reason) if row.reason else show.EMPTY
+        return words.said(row.reason) if row.reason else show.EMPTY
 
 
 @admin.register(RefundOrder)
@@ -74,9 +75,18 @@ class RefundOrderAdmin(MoneyBackAdmin):
 
     list_display = ("when", "owner", "figure", "state", "of_payment", "asked_by")
     list_filter = (OfPaymentsAccount, ("status", ChoicesDropdownFilter))
-    fields = ("owner", "figure", "state", "of_payment", "reason", "asked_by", "refund", "failure", "when", "updated")
+    fields = ("owner", "figure", "state", "of_payment", "because", "asked_by", "refund", "failed", "when", "changed")
 
     when = show.moment_of("created_at", "Ordered")
+    changed = show.moment_of("updated_at", "Last changed")
+
+    @admin.display(description="Why")
+    def because(self, row: RefundOrder) -> str:
+        return row.reason or show.EMPTY
+
+    @admin.display(description="Why it is not done")
+    def failed(self, row: RefundOrder) -> str:
+        return row.failure or show.EMPTY
 
     @admin.display(description="Status")
     def state(self, row: RefundOrder) -> SafeString:
@@ -98,7 +108,7 @@ class RecordAdmin(MoneyBackAdmin):
     list_display = ("when", "owner", "figure", "state", "why", "of_payment")
     list_filter = (OfPaymentsAccount, "status")
     search_fields = ("provider_id__exact",)
-    fields = ("at_provider", "owner", "figure", "state", "why", "of_payment", "livemode", "when", "updated")
+    fields = ("at_provider", "owner", "figure", "state", "why", "of_payment", "mode", "when", "updated")
 
     when = show.moment_of("occurred_at", "When")
 
@@ -115,13 +125,18 @@ class RefundAdmin(RecordAdmin):
 
     search_help_text = "A refund's id: re_…"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
+        """Add why whoever ordered it here did so."""
+        orders = RefundOrder.objects.filter(payment=OuterRef("payment"), provider_id=OuterRef("provider_id"))
+        return Refund.objects.annotate(ordered_for=Subquery(orders.exclude(provider_id="").values("reason")[:1]))
+
+    @admin.display(description="Why")
+    def why(self, row: Any) -> str:
+        return str(getattr(row, "ordered_for", None) or super().why(row))
+
 
 @admin.register(Dispute)
 class DisputeAdmin(RecordAdmin):
     """Every payment that its cardholder called in question, as the provider told it last."""
 
     search_help_text = "A dispute's id: dp_… or du_…"
-
-
-def _words(text: str) -> str:
-    return text.replace("_", " ").capitalize()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
@@ -13,10 +14,10 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import DropdownFilter
 
-from billing.admin import dashboard
+from billing.admin import dashboard, words
 from billing.admin.refunding import RefundPayment
 from billing.models import Dispute, Payment, Refund
-from billing.queries import taken_back, uncredited_payments, with_ahead
+from billing.queries import Frozen, frozen_of, taken_back, uncredited_payments, with_ahead
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, OfAccount
@@ -63,17 +64,18 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     list_display = ("when", "owner", "paid", "state", "for_what", "back", "ahead")
     list_display_links = ("when",)
-    list_select_related = ("account", "checkout", "invoice")
+    list_select_related = ("account", "checkout__pack", "invoice")
     list_before_template = "admin/credits/of_account.html"
     list_filter = (OfAccount, WaitsFilter, AheadFilter, "under_dispute")
     ordering = ("-occurred_at", "-id")
     actions_detail = ("refund",)
     fields = (
-        "owner", "paid", "state", "for_what", "brought", "uncredited", "back", "ahead", "refund_list", "dispute_list",
-        "taken_back", "at_provider", "charge_reference", "failure", "receipt", "livemode", "when", "updated",
+        "owner", "paid", "state", "for_what", "brought", "nothing", "back", "ahead", "refund_list", "dispute_list",
+        "taken_back", "frozen", "at_provider", "charge", "failed", "receipt", "mode", "when", "updated",
     )  # fmt: skip
 
-    updated = show.moment_of("updated_at", "Last told of")
+    updated = show.moment_of("updated_at", "Last heard from Stripe")
+    mode = words.mode
 
     def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> tuple[str, ...]:
         return self.fields
@@ -83,6 +85,11 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def has_refund_payment_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return RefundPayment.allowed(request)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer no refund while a bank decides: its page says so."""
+        disputed = Payment.objects.filter(pk=object_id, under_dispute=True).exists()
+        return [] if disputed else list(super().get_actions_detail(request, object_id))
 
     @button("Refund", path=RefundPayment.path, icon="undo", permission="refund_payment")
     def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -129,17 +136,35 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Brought")
     def brought(self, row: Payment) -> SafeString | str:
-        if row.movement_id is None:
-            return show.EMPTY
-        movement = row.movement
-        return show.link(Transaction, row.movement_id, str(movement)) if movement else show.EMPTY
+        credited = [each.movement for each in row.credits.select_related("movement")]
+        brought = credited or [each for each in (row.movement,) if each]
+        links = ((show.link(Transaction, each.pk, f"{each} {row.account.unit_id}"),) for each in brought)
+        return format_html_join("", "<div>{}</div>", links) or show.EMPTY
+
+    @admin.display(description="Why it brought nothing")
+    def nothing(self, row: Payment) -> str:
+        return row.uncredited or show.EMPTY
+
+    @admin.display(description="Charge at Stripe")
+    def charge(self, row: Payment) -> str:
+        return row.charge_reference or show.EMPTY
+
+    @admin.display(description="Why it failed")
+    def failed(self, row: Payment) -> str:
+        return row.failure or show.EMPTY
 
     @admin.display(description="Credits taken back")
     def taken_back(self, row: Payment) -> str:
         unit, gone = row.account.unit_id, taken_back(row)
         if gone == row.claimed:
-            return show.amount(gone, unit)
-        return f"{show.amount(gone, unit)} of {show.amount(row.claimed, unit)}: the account is closed"
+            return f"{show.amount(gone, unit)} {unit}"
+        return f"{show.amount(gone, unit)} of {show.amount(row.claimed, unit)} {unit}: the account is closed"
+
+    @admin.display(description="While the bank decides")
+    def frozen(self, row: Payment) -> str:
+        if not row.under_dispute:
+            return show.EMPTY
+        return f"{while_disputed(frozen_of(row), row.account.unit_id)}. Nothing can be refunded before that."
 
     @admin.display(description="Refunds")
     def refund_list(self, row: Payment) -> SafeString | str:
@@ -160,16 +185,23 @@ def badge_of(row: Payment) -> SafeString:
         return show.badge("Lost in a dispute", "danger")
     if row.refunded_minor:
         return show.badge("Refunded" if row.refunded_minor == row.amount_minor else "Refunded in part", "default")
-    return show.badge(row.status.replace("_", " ").capitalize(), COLOURS.get(row.status, "warning"))
+    return show.badge(words.said(row.status), COLOURS.get(row.status, "warning"))
 
 
 def paid_for(row: Payment) -> str:
     """Return in words what a payment was for."""
     if row.checkout is not None:
-        return f"Pack {row.checkout.pack_id}"
+        return f"Pack {row.checkout.pack}" if row.checkout.pack else ""
     return f"Invoice {row.invoice.number}" if row.invoice else ""
 
 
+def while_disputed(frozen: Frozen, unit: str) -> str:
+    """Return in words how many credits of a disputed payment nobody can spend, and how many are spent."""
+    held = f"{show.amount(frozen.held, unit)} of {show.amount(frozen.brought, unit)} {unit} are held frozen"
+    spent = f"{show.amount(frozen.gone, unit)} were spent or had expired" if frozen.gone else "none was spent"
+    return f"{held}, {spent}"
+
+
 def _lines(rows: Iterable[Refund | Dispute]) -> SafeString | str:
-    said = ((say_money(row.amount_minor, row.currency), row.status.replace("_", " "), row.provider_id) for row in rows)
-    return format_html_join("", "{}, {} ({})<br>", said) or show.EMPTY
+    said = ((say_money(row.amount_minor, row.currency), words.said(row.status), row.provider_id) for row in rows)
+    return format_html_join("", "<div>{}: {} ({})</div>", said) or show.EMPTY

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing.models import Payment, RefundOrder, RefundStatus
@@ -35,7 +35,7 @@ ACTION = CappedAction.REFUND_PAYMENT.value
 
 
 class RefundForm(forms.Form):
-    amount = AmountField(required=False, help_text="In the payment's currency. Empty: all that is left.")
+    amount = AmountField(required=False, help_text="Empty: all that is left.")
     reason = forms.CharField(max_length=180, widget=UnfoldAdminTextInputWidget(), help_text="Why, in words.")
     ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
@@ -58,6 +58,17 @@ class RefundPayment(Act):
         return self.row
 
     @property
+    def heading(self) -> str:
+        """What the page is called."""
+        return f"{self.title} of {self.row.account.external_id}"
+
+    @property
+    def about(self) -> str:
+        """How much was paid, and how much of it is left."""
+        paid, left = (say_money(each, self.row.currency) for each in (self.row.amount_minor, not_given_back(self.row)))
+        return f"{paid} were paid, of which {left} are left."
+
+    @property
     def home(self) -> str:
         """The page of the payment."""
         return show.page_of(Payment, self.row.pk)
@@ -71,6 +82,20 @@ class RefundPayment(Act):
     def places(self) -> int:
         """Those of the payment's currency."""
         return places_of(self.row.currency)
+
+    def form(self, data: Any = None) -> forms.Form:
+        """Return the form, which names the payment's currency."""
+        form = super().form(data)
+        form.fields["amount"].label = f"Amount in {self.row.currency.upper()}"
+        return form
+
+    def page(self, step: str, **context: Any) -> HttpResponse:
+        """Render a step, under the account that it is about."""
+        return super().page(step, account=self.row.account, **context)
+
+    def read(self, field: Any, data: dict[str, Any]) -> str:
+        """Return what was filled into a field: an amount as money."""
+        return say_money(self.minor(data), self.row.currency) if field.name == "amount" else super().read(field, data)
 
     def kept(self, form: forms.Form) -> dict[str, Any]:
         """Return what was filled in, and for which payment."""
@@ -111,12 +136,12 @@ class RefundPayment(Act):
         claimed = gone if closed else to_be_gone(self.row, after)
         before, then, now = (say_money(each, self.row.currency) for each in (self.row.refunded_minor, after, minor))
         return [
-            Change("Given back", before, then, now),
+            Change("Given back", before, then, f"+{now}"),
             Change(
                 "Credits taken back: the account is closed" if closed else "Credits taken back",
-                show.amount(gone, unit),
-                show.amount(claimed, unit),
-                show.amount(claimed - gone, unit),
+                f"{show.amount(gone, unit)} {unit}",
+                f"{show.amount(claimed, unit)} {unit}",
+                f"{show.amount(claimed - gone, unit, signed=True)} {unit}",
             ),
         ]
 

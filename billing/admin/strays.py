@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from billing.admin import dashboard
+from billing.admin import dashboard, words
 from billing.models import StraySubscription
 from billing.models.strays import StrayState
 from credits.admin import show
@@ -30,9 +30,10 @@ class StraySubscriptionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[mis
     search_fields = ("provider_id__exact",)
     search_help_text = "A subscription's id at Stripe: sub_…"
     ordering = ("-id",)
-    fields = ("at_provider", "owner", "badge", "reason", "failure", "livemode", "found", "ended")
+    fields = ("at_provider", "owner", "badge", "reason", "failure", "mode", "found", "ended")
 
     found = show.moment_of("found_at", "Found")
+    mode = words.mode
     ended = show.moment_of("ended_at", "Settled")
 
     def get_readonly_fields(self, request: HttpRequest, obj: StraySubscription | None = None) -> tuple[str, ...]:

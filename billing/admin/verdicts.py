@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -10,9 +11,46 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from billing import refusals
 from billing.handlers import HANDLERS
 from billing.models import EventState, ProviderEvent
+from credits import refusals as ledger
 from credits.admin import show
+
+COLOURS = {
+    EventState.RECEIVED: "info",
+    EventState.PROCESSING: "info",
+    EventState.DONE: "success",
+    EventState.PARKED: "warning",
+    EventState.FAILED: "danger",
+    EventState.IGNORED: "default",
+}
+# What was met is kept as a class and what it said. Ours say it in words for people.
+MET = re.compile(r"([A-Z]\w+)(?:: (.*))?", re.DOTALL)
+
+
+def badge_of(row: ProviderEvent) -> SafeString:
+    """Return in what state a webhook is; one that met an error and is tried again is no fresh one."""
+    if is_retried(row):
+        return show.badge("Tried again", "warning")
+    return show.badge(row.get_state_display(), COLOURS[EventState(row.state)])
+
+
+def is_retried(row: ProviderEvent) -> bool:
+    """Whether it could not be processed yet, and is tried again."""
+    return row.state == EventState.RECEIVED and bool(row.error)
+
+
+def reason(row: ProviderEvent) -> str:
+    """Return in words why it could not be processed the last time."""
+    met = MET.fullmatch(row.error)
+    if met is None:
+        return row.error
+    name, said = met[1], (met[2] or "").strip()
+    known = getattr(refusals, name, None) or getattr(ledger, name, None)
+    if isinstance(known, type):
+        return said or str(getattr(known, "title", "")) or "It was refused."
+    return f"The program met an error that it has no words for: {said}" if said else "The program met an error."
 
 
 def verdict(row: ProviderEvent) -> SafeString | str:

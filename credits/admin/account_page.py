@@ -139,7 +139,7 @@ def _hold(hold: Hold, unit: str) -> dict[str, Any]:
         "state": show.badge(hold.get_status_display(), show.COLOUR_OF_HOLD[HoldStatus(hold.status)]),
         "amount": show.amount(hold.amount, unit),
         "captured": show.amount(hold.captured, unit) if hold.captured else "",
-        "expires": show.moment_tag(hold.expires_at),
+        "expires": show.times_out(hold),
         "what": hold.description or hold.feature,
     }
 

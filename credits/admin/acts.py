@@ -101,7 +101,7 @@ class Act:
     def answer(self) -> HttpResponse:
         """Show the form, the preview, or do it and return."""
         if not (self.allowed(self.request) and self.admin.has_view_permission(self.request, self.subject)):
-            raise PermissionDenied
+            raise PermissionDenied(self.right())
         if self.request.method == "GET" and self.asks:
             return self.ask(self.filled())
         if self.request.method not in {"GET", "POST"}:

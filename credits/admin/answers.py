@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from credits.admin import desk, show
 from credits.models import Account, ApiKey, IdempotencyRecord, Transaction
@@ -21,6 +24,8 @@ from credits.models import Account, ApiKey, IdempotencyRecord, Transaction
 MOST = 10
 REFUSED = 400
 UUIDS = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+# How long before or after a movement was written the answer may have been kept.
+APART = timedelta(seconds=10)
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -76,16 +81,31 @@ def find_refused(term: str) -> Iterator[desk.Hit]:
         yield _hit(row, row.request_id)
 
 
+def link_of(row: Transaction) -> SafeString | str:
+    """Return a link to what the request that made a movement was answered, named as its key; nothing without one.
+
+    Nothing leads from a movement to a key but when it was kept, and that the answer names the movement.
+    """
+    about = {"created_at__gt": row.recorded_at - APART, "created_at__lt": row.recorded_at + APART}
+    of_account = Q(account_id=row.account_id) | Q(account_id=None)
+    kept = IdempotencyRecord.objects.filter(of_account, **about, body__contains=str(row.pk), owner__in=_owners())
+    found = kept.first()
+    return format_html('<a class="f-link" href="{}">{}</a>', _address(found), found.key) if found else ""
+
+
 def _refused(term: str) -> QuerySet[IdempotencyRecord]:
     named = IdempotencyRecord.objects.filter(~Q(request_id=""), request_id=term, owner__in=_owners())
     return named.order_by("created_at")[:MOST]
 
 
 def _hit(row: IdempotencyRecord, title: str) -> desk.Hit:
-    link = f"{reverse('desk-answer')}?{urlencode({'owner': row.owner, 'key': row.key})}"
     said = "refused with" if row.status >= REFUSED else "answered"
     note = f"of {row.owner}: {said} {row.status} at {show.utc(row.created_at)}"
-    return desk.Hit("Requests", title, link, note, exact=True)
+    return desk.Hit("Requests", title, _address(row), note, exact=True)
+
+
+def _address(row: IdempotencyRecord) -> str:
+    return f"{reverse('desk-answer')}?{urlencode({'owner': row.owner, 'key': row.key})}"
 
 
 def _owners() -> list[str]:

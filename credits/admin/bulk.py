@@ -21,6 +21,7 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -51,6 +52,15 @@ MOST_BYTES = 10 * 1024 * 1024
 SHOWN = 20
 
 
+class DropZone(forms.FileInput):
+    """Where a file is dropped. unfold's script writes the file's name into a text field beside it."""
+
+    def render(self, *asked: Any, **more: Any) -> SafeString:
+        return format_html(
+            '<div><div>{}</div><input type="text" hidden disabled></div>', super().render(*asked, **more)
+        )
+
+
 class UploadForm(ReasonForm):
     """The file, and why."""
 
@@ -58,7 +68,7 @@ class UploadForm(ReasonForm):
         label="CSV file",
         help_text="Drop it here, or choose it. One account a line: external id, amount, and if you like a note. 50 adds"
         " fifty, -50 takes fifty.",
-        widget=forms.FileInput({"class": "f-drop", "accept": ".csv,text/csv"}),
+        widget=DropZone({"class": "f-drop", "accept": ".csv,text/csv"}),
     )
     unit = forms.ModelChoiceField(
         Unit.objects.all(), empty_label=None, initial=settings.DEFAULT_UNIT, widget=UnfoldAdminSelectWidget

@@ -85,7 +85,7 @@ class HoldAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Times out")
     def expires(self, row: Hold) -> SafeString | str:
-        return show.moment_tag(row.expires_at)
+        return show.times_out(row)
 
     @admin.display(description="Ended")
     def closed(self, row: Hold) -> SafeString | str:

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from credits import moments, texts, units
 from credits.amounts import grouped, say_money
-from credits.models import AccountStatus, HoldStatus
+from credits.models import AccountStatus, Hold, HoldStatus
 from credits.models.memo import ActorKind, MemoFields
 from credits.pricelist import TOKEN_WORDS
 
@@ -110,6 +110,11 @@ def moment_of(field: str, label: str) -> Callable[[Any, Any], SafeString | str]:
 def link_at(model: type[Model], pk: object, value: datetime) -> SafeString:
     """Return a link to a row's page, by its moment."""
     return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), moment_tag(value))
+
+
+def times_out(hold: Hold) -> SafeString | str:
+    """Return when a hold times out: a freeze ends with its dispute, whenever that is."""
+    return "until the bank decides" if hold.freezes_id else moment_tag(hold.expires_at)
 
 
 def badge(text: str, colour: str) -> SafeString:

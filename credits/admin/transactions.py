@@ -8,17 +8,20 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 
-from credits.admin import lots, show
+from credits.admin import answers, lots, show, verbs
 from credits.admin.lists import Bounded, Days, OfAccount, OwnDays, as_uuid
 from credits.admin.policies import ReadOnly
+from credits.admin.refundable import left_to_refund
 from credits.models import FAMILIES, Account, Grant, Hold, Price, Transaction
+from credits.models.memo import Reason
 from credits.services.history import draws_of
+from credits.services.locks import read_account
 
 Page = tuple[str | None, dict[str, Any]]
 
@@ -60,26 +63,27 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     fieldsets: Sequence[Page] = (
         (
             None,
-            {"fields": ("owner", "sequence", "kind_badge", "recorded", "figure", "before", "balance", "debt_change")},
+            {"fields": ("owner", "number", "kind_badge", "exact_time", "figure", "before", "balance", "debt_change")},
         ),
         (
             "Why",
             {
                 "fields": (
-                    "feature",
+                    "of_feature",
                     "use",
                     "price_version",
-                    "description",
-                    "reason",
+                    "in_words",
+                    "because",
                     "reference",
                     "who",
-                    "request_id",
+                    "of_request",
+                    "under_key",
                     "notes",
                 )
             },
         ),
         ("Double entry", {"fields": ("counterparty_side", "lots_drawn", "of_hold", "answers", "answered_by")}),
-        ("Proof", {"fields": ("id", "exact_time", "row_hash")}),
+        ("Proof", {"fields": ("movement", "row_hash")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Transaction | None = None) -> list[str]:
@@ -103,6 +107,18 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         return Transaction.objects.select_related("account")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *asked: Any, **more: Any
+    ) -> HttpResponse:
+        """Offer to refund what can be refunded, on the account's own form."""
+        row = more.get("obj")
+        if row is not None and verbs.Refund.allowed(request) and left_to_refund(read_account(row.account_id), [row]):
+            at = f"{verbs.Refund.address(row.account_id)}?movement={row.pk}"
+            refund = {"title": "Refund", "icon": "undo", "variant": "default", "path": at, "attrs": {}}
+            context["actions_detail"] = [*(context.get("actions_detail") or []), refund]
+        answer: HttpResponse = super().render_change_form(request, context, *asked, **more)
+        return answer
 
     @admin.display(description="Recorded")
     def recorded(self, row: Transaction) -> SafeString | str:
@@ -140,6 +156,34 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             '<span class="f-clip">{}</span><div class="f-small">by {}</div>', words, show.apart(show.actor(row))
         )
         return format_html("<div>{}</div>", inner)
+
+    @admin.display(description="Number on the account")
+    def number(self, row: Transaction) -> str:
+        return f"{row.sequence:,}"
+
+    @admin.display(description="Feature")
+    def of_feature(self, row: Transaction) -> str:
+        return row.feature or show.EMPTY
+
+    @admin.display(description="In words")
+    def in_words(self, row: Transaction) -> str:
+        return row.description or show.EMPTY
+
+    @admin.display(description="Reason")
+    def because(self, row: Transaction) -> str:
+        return dict(Reason.choices).get(row.reason, row.reason) or show.EMPTY
+
+    @admin.display(description="Request")
+    def of_request(self, row: Transaction) -> str:
+        return row.request_id or show.EMPTY
+
+    @admin.display(description="Idempotency key")
+    def under_key(self, row: Transaction) -> SafeString | str:
+        return answers.link_of(row) or show.EMPTY
+
+    @admin.display(description="Movement")
+    def movement(self, row: Transaction) -> str:
+        return str(row.pk)
 
     @admin.display(description="By")
     def who(self, row: Transaction) -> str:
@@ -184,7 +228,7 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         lines = [(show.link(Transaction, child.pk, f"{child} {child.account.unit_id}"),) for child in children]
         return format_html_join("", "<div>{}</div>", lines) or show.EMPTY
 
-    @admin.display(description="Recorded exactly")
+    @admin.display(description="Recorded")
     def exact_time(self, row: Transaction) -> SafeString | str:
         return show.exactly(row.recorded_at)
 

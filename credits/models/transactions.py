@@ -116,4 +116,5 @@ class Transaction(MemoFields):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {'+' if self.amount > 0 else ''}{grouped(self.amount)}".replace("-", "−")
+        sign = "−" if self.amount < 0 else "+" if self.amount else ""
+        return f"{self.get_kind_display()} {sign}{grouped(abs(self.amount))}"

@@ -23,6 +23,7 @@ from credits.services.allotments import Order, start_allotment
 from credits.services.keys import create_api_key
 from credits.services.transfers import transfer_credits
 from tests.admin.conftest import Desk, text
+from tests.conftest import Api
 from tests.factories import charge, give, hold, make_account, memo, price, spend, unpriced
 
 LISTS = (
@@ -48,6 +49,32 @@ def lively(alice: Account, bob: Account) -> Account:
     charge(alice, quantity=Decimal(3))
     unpriced(alice, charged=1)
     return alice
+
+
+class TestAMovement:
+    def test_offers_its_refund_while_something_is_left(self, dave: Desk, eve: Desk, alice: Account) -> None:
+        give(alice, 50)
+        spent = spend(alice, 30)
+        page = f"credits/transaction/{spent.id}/change/"
+        offered = f"/admin/credits/account/{alice.pk}/refund/?movement={spent.id}"
+        looking = Desk("vera", "view_transaction")
+
+        assert offered in text(dave.get(page))
+        assert offered not in text(looking.get(page))
+        corrections.refund_transaction(transaction=spent.id, amount=None, memo=memo())
+        assert offered not in text(dave.get(page))
+
+    def test_tells_its_second_and_its_key(self, dave: Desk, api: Api, alice: Account) -> None:
+        give(alice, 50)
+        key = {"Idempotency-Key": "order-7/1"}
+        assert api.post("/api/v1/accounts/alice@example.com/debits", {"amount": 5}, **key).status_code == 201
+        row = alice.transactions.latest("sequence")
+
+        page = text(dave.get(f"credits/transaction/{row.pk}/change/"))
+
+        assert "data-exactly" in page.split("Double entry")[0]
+        assert "key=order-7%2F1" in page
+        assert row.request_id in page
 
 
 class TestEveryPageOpens:

@@ -10,10 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import Difference, Invoice, Payment, ProviderEvent
-from billing.services import reconciliation
-from credits.models import Account
-from tests.billing.till import Till, standing
+from billing.models import Difference, Invoice, Payment, ProviderEvent, Refund
+from billing.services import reconciliation, refunds
+from credits.models import Account, Hold
+from tests.billing.till import WHO, Till, standing
+from tests.factories import spend
 from tests.fakes.stripe import Fault
 
 
@@ -42,7 +43,7 @@ def test_a_payment_tells_what_went_back(desk: Client, refunded: Till) -> None:
 
     assert "1.00 USD" in page
     assert "Refunded in part" in page
-    assert "Pack small" in page
+    assert "Pack 100 credits" in page
 
 
 def test_an_invoice_tells_what_it_paid_for_and_brought(desk: Client, till: Till, bob: Account) -> None:
@@ -56,7 +57,67 @@ def test_an_invoice_tells_what_it_paid_for_and_brought(desk: Client, till: Till,
     assert f"https://dashboard.stripe.com/test/invoices/{row.provider_id}" in page
     assert f"https://dashboard.stripe.com/test/subscriptions/{reference}" in page
     assert f"/admin/billing/payment/{Payment.objects.get().pk}/change/" in page
-    assert ">1,000</a>" in page
+    assert ">Plan credits +1,000 credits</a>" in page
+    assert "The plan began" in page
+
+
+class TestUnderDispute:
+    @pytest.fixture
+    def disputed(self, till: Till, bob: Account) -> Payment:
+        checkout = till.buy(bob)
+        till.deliver()
+        spend(bob, 30)
+        till.fake.open_dispute(till.charge(checkout), 1000)
+        till.deliver()
+        return Payment.objects.get()
+
+    def test_a_payment_tells_what_is_frozen_and_spent(self, desk: Client, disputed: Payment) -> None:
+        page = desk.get(f"/admin/billing/payment/{disputed.pk}/change/").content.decode()
+
+        assert "70 of 100 credits are held frozen, 30 were spent or had expired." in page
+        assert "Top-up +100 credits" in page
+        assert "Waits for our answer" in page
+        assert "needs response" not in page
+
+    def test_offers_no_refund_and_says_why(self, desk: Client, disputed: Payment) -> None:
+        page = f"/admin/billing/payment/{disputed.pk}/"
+
+        shown = desk.get(f"{page}change/").content.decode()
+
+        assert f"{page}refund" not in shown
+        assert "Nothing can be refunded before that." in shown
+        told = desk.post(f"{page}refund/", {"reason": "Asked"}).content.decode()
+        assert "the bank decides who has the money" in told
+
+    def test_its_hold_ends_when_the_bank_decides(self, desk: Client, disputed: Payment, bob: Account) -> None:
+        pages = ("/admin/credits/hold/", f"/admin/credits/hold/{Hold.objects.get().pk}/change/")
+
+        for page in (*pages, f"/admin/credits/account/{bob.pk}/change/"):
+            assert "until the bank decides" in desk.get(page).content.decode()
+
+
+def test_a_refund_names_the_account_and_what_is_left(desk: Client, refunded: Till, bob: Account) -> None:
+    row = Payment.objects.get()
+    button = f"/admin/billing/payment/{row.pk}/refund/"
+
+    form = desk.get(button).content.decode()
+    preview = desk.post(button, {"amount": "4", "reason": "Bought twice"}).content.decode()
+
+    for page in (form, preview):
+        assert bob.external_id in page
+        assert "10.00 USD were paid, of which 9.00 USD are left." in page
+        assert "Amount in USD" in page
+    for told in ("+4.00 USD", "+40 credits", "<dt>Amount in USD</dt><dd>4.00 USD</dd>"):
+        assert told in preview
+
+
+def test_a_refund_tells_why_it_was_ordered_here(desk: Client, paid: Payment) -> None:
+    refunds.refund_payment(once=None, payment=paid.provider_id, amount_minor=400, reason="Bought twice", actor=WHO)
+
+    listed = desk.get("/admin/billing/refund/").content.decode()
+
+    assert "Bought twice" in listed
+    assert "Bought twice" in desk.get(f"/admin/billing/refund/{Refund.objects.get().pk}/change/").content.decode()
 
 
 def test_a_refund_is_asked_for_in_the_currency_s_own_places(desk: Client, till: Till, bob: Account) -> None:
@@ -159,7 +220,7 @@ def test_of_support_the_account_page_asks_little(till: Till, bob: Account) -> No
     with CaptureQueriesContext(connection) as queries:
         page = client.get(f"/admin/credits/account/{bob.pk}/change/").content.decode()
 
-    assert "Pack small" in page
+    assert "Pack 100 credits" in page
     assert "cus_" in page
     assert len(queries) <= 20, "\n".join(each["sql"][:150] for each in queries)
 

@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing.admin.masking import MASK, masked
-from billing.models import EventState, ProviderEvent
+from billing.admin.verdicts import reason
+from billing.models import EventState, Invoice, Payment, ProviderEvent
 from billing.services.resync import resync_account
 from credits.models import Account, StaffAct
 from tests.billing.till import Till, standing
+from tests.fakes.stripe import Fault
 
 LIST = "/admin/billing/providerevent/"
 
@@ -131,6 +135,86 @@ class TestTheVerdict:
         assert "a replay would be ignored again" in page_of(lead, ProviderEvent.objects.filter(type="price.created")[0])
 
 
+class TestWhose:
+    def test_is_told_with_what_it_is_about_and_how_much(self, lead: Client, till: Till, bob: Account) -> None:
+        checkout = till.buy(bob)
+        till.deliver()
+        till.fake.refund(till.charge(checkout), 250)
+        till.deliver()
+        payment = Payment.objects.get()
+        owner = f'href="/admin/credits/account/{bob.pk}/change/">{bob.external_id}</a>'
+
+        assert owner in lead.get(f"{LIST}?q={payment.provider_id}").content.decode()
+        paid = page_of(lead, ProviderEvent.objects.get(type="payment_intent.succeeded"))
+        for each in (owner, f'href="/admin/billing/payment/{payment.pk}/change/"', "10.00 USD"):
+            assert each in paid
+        # A refund names no customer: its payment does.
+        back = page_of(lead, ProviderEvent.objects.filter(type="charge.refunded")[0])
+        assert owner in back
+
+    def test_of_a_plan_leads_to_the_invoice_and_the_subscription(self, lead: Client, till: Till, bob: Account) -> None:
+        till.subscribe(bob)
+        till.deliver()
+        invoice, subscription = Invoice.objects.get(), bob.subscriptions.get()
+
+        page = page_of(lead, ProviderEvent.objects.get(type="invoice.paid"))
+
+        assert f'href="/admin/billing/invoice/{invoice.pk}/change/"' in page
+        assert f'href="/admin/subscriptions/subscription/{subscription.pk}/change/"' in page
+        assert "29.00 USD" in page
+
+    def test_of_nobody_known_is_left_open(self, lead: Client, till: Till) -> None:
+        till.deliver()
+
+        assert "price.created" in page_of(lead, ProviderEvent.objects.filter(type="price.created")[0])
+
+    def test_the_list_asks_no_query_for_each(self, lead: Client, till: Till, bob: Account) -> None:
+        def asked() -> int:
+            with CaptureQueriesContext(connection) as queries:
+                lead.get(LIST)
+            return len(queries)
+
+        till.buy(bob)
+        till.deliver()
+        before = asked()
+        till.subscribe(bob)
+        till.deliver()
+
+        assert asked() == before
+
+
+class TestTriedAgain:
+    def test_is_no_fresh_one_and_says_why_in_words(self, lead: Client, till: Till, bob: Account) -> None:
+        till.buy(bob)
+        paid = next(each for each in till.news() if each["type"] == "payment_intent.succeeded")
+        till.fake.api.faults.extend([Fault(), Fault(), Fault()])
+        till.deliver([paid])
+        row = ProviderEvent.objects.get()
+        assert row.error.startswith("Stripe")
+
+        listed, page = lead.get(LIST).content.decode(), page_of(lead, row)
+
+        for shown in (listed, page):
+            assert "Tried again" in shown
+            assert reason(row) in shown
+            assert "next <time" in shown
+        assert ":" not in reason(row).split(" ")[0]
+        assert row.error not in listed
+
+    @pytest.mark.parametrize(
+        ("error", "words"),
+        [
+            ("StripeUnreachable: Stripe did not answer.", "Stripe did not answer."),
+            ("KeyError: 'x'", "The program met an error that it has no words for: 'x'"),
+            ("RuntimeError", "The program met an error."),
+            ("Waits for pi_1: not here yet", "Waits for pi_1: not here yet"),
+            ("", ""),
+        ],
+    )
+    def test_the_reason_names_no_class(self, error: str, words: str) -> None:
+        assert reason(ProviderEvent(error=error)) == words
+
+
 class TestReplayingSeveral:
     @pytest.fixture
     def failed(self, till: Till, bob: Account) -> list[str]:
@@ -158,7 +242,8 @@ class TestReplayingSeveral:
         assert standing(bob)[0] == 200
         acts = StaffAct.objects.filter(action="replay", actor_name="lena")
         assert acts.count() == len(failed)
-        assert acts[0].before == {"State": "Failed", "Error": "RuntimeError"}
+        assert acts[0].before == {"State": "Failed", "Why": "The program met an error."}
+        assert {act.account_id for act in acts} == {bob.pk}
 
     @pytest.mark.parametrize("role", ["Finance", "Engineer", "Auditor"])
     def test_is_not_for_those_who_only_look(self, till: Till, failed: list[str], role: str) -> None:

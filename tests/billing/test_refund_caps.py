@@ -107,7 +107,10 @@ class TestTheCap:
         assert (row.action, row.unit, row.amount) == ("refund-payment", "USD", Decimal("4.01"))
         assert (row.status, row.account_id, row.asked_by_name) == ("waiting", bob.pk, "lea")
         assert (row.note, row.ticket) == ("Bought twice", "SUP-7")
-        assert row.preview == [["Given back", "0.00 USD", "4.01 USD"], ["Credits taken back", "0", "40"]]
+        assert row.preview == [
+            ["Given back", "0.00 USD", "4.01 USD"],
+            ["Credits taken back", "0 credits", "40 credits"],
+        ]
         assert (at_the_provider(till), RefundOrder.objects.count(), standing(bob)[0]) == ([], 0, 100)
 
     def test_weighs_all_that_is_left_where_no_amount_is_named(self, lea: Desk, till: Till, paid: Payment) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, Error, Page, expect
 
+from billing.models import ProviderEvent, WebhookDelivery
+from billing.services.endpoints import make_endpoint
 from credits.models import Account
+from credits.plan import Actor
+from credits.services.bulk import Asked, Why, check_bulk
 from credits.services.locks import read_account
 from tests.browser import customers
 from tests.browser.agents import MANUAL, ROW, Agent, Hire, documented, hiring
@@ -144,6 +150,62 @@ def test_nothing_is_wider_than_a_phone(hire: Hire) -> None:
         assert lena.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], step
     lena.open(of(ada))
     lena.shot("phone", series="desk")
+
+
+def test_what_has_no_spaces_wraps_on_a_phone(hire: Hire) -> None:
+    ada, now, long = customer(), timezone.now(), "x" * 900
+    told = {"data": {"object": {"id": "pi_1", "note": long}}}
+    event = ProviderEvent.objects.create(
+        event_id="evt_1", type="payment_intent.succeeded", livemode=False, subject="pi_1", payload=told, created_at=now,
+        received_at=now, tried_since=now, next_try_at=now + timedelta(days=1),
+    )  # fmt: skip
+    endpoint, _ = make_endpoint(url="https://hooks.example.com/florin")
+    sent = WebhookDelivery.objects.create(
+        endpoint=endpoint, message_id="1", type="credits.charged", body=long, occurred_at=now, created_at=now,
+        tried_until=now + timedelta(days=1), status="failed", done_at=now,
+    )  # fmt: skip
+    why = Why(Actor("staff", "0", "somebody else"), "goodwill")
+    lines = [Asked(1, ada.external_id, "5"), Asked(2, "nobody", "5")]
+    bulk = check_bulk(file_name="x.csv", unit="credits", lines=lines, why=why)
+    lena = hire("Support lead", "lena", viewport=PHONE, is_mobile=True, has_touch=True)
+
+    for path in (
+        f"credits/transaction/{ada.transactions.latest('sequence').pk}/change/",
+        f"billing/providerevent/{event.pk}/change/",
+        f"billing/webhookdelivery/{sent.pk}/change/",
+        f"credits/bulkadjustment/{bulk.pk}/change/",
+    ):
+        lena.open(path)
+        assert lena.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], path
+    for button in lena.page.locator(".f-buttons .f-button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] < 48
+
+
+def test_the_columns_of_a_list_begin_with_a_capital_on_a_phone(hire: Hire) -> None:
+    customer()
+    lena = hire("Support lead", "lena", viewport=PHONE, is_mobile=True, has_touch=True)
+
+    for path in ("credits/unit/", "subscriptions/plan/"):
+        lena.open(path)
+        labels = lena.page.locator("#result_list [data-label]").evaluate_all(
+            "all => all.map(each => each.dataset.label)"
+        )
+        assert labels
+        assert [label for label in labels if label[:1].islower()] == []
+
+
+def test_choosing_a_file_meets_no_error(hire: Hire) -> None:
+    lena = hire("Support lead", "lena")
+    errors: list[str] = []
+    lena.page.on("pageerror", lambda error: errors.append(str(error)))
+    lena.open("credits/bulkadjustment/upload/")
+
+    lena.page.set_input_files("[type=file]", {"name": "x.csv", "mimeType": "text/csv", "buffer": b"ada,5"})
+
+    expect(lena.page.locator("[type=file]")).to_have_value(re.compile("x.csv$"))
+    assert errors == []
 
 
 def test_a_phone_has_the_buttons_too(hire: Hire) -> None:

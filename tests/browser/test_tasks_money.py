@@ -73,7 +73,7 @@ def test_credits_missing_after_a_payment(hire: Hire, till: Till, fake_stripe: Fa
     carol.sees("Pages to pay on", "1")
     carol.shot("02-credits-missing-preview")
     carol.click("Confirm")
-    carol.sees("Asked Stripe anew", "Pack large")
+    carol.sees("Asked Stripe anew", "Pack 1,000 credits")
     carol.shot("02-credits-missing", at="#movements")
 
     assert balance(ada) == before + 1000

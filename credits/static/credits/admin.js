@@ -27,6 +27,11 @@
   const tell = () => {
     // Icons are words of a font: what reads a page aloud is to leave them out.
     for (const icon of document.querySelectorAll(".material-symbols-outlined")) icon.setAttribute("aria-hidden", "true");
+    // On a phone each figure of a list stands beside its column's name, which may be that of a bare field.
+    for (const cell of document.querySelectorAll("#result_list [data-label]")) {
+      const label = cell.dataset.label.trim().replace(/^is /, "");
+      cell.dataset.label = label.charAt(0).toUpperCase() + label.slice(1);
+    }
     for (const element of document.querySelectorAll("time[datetime]")) {
       const at = new Date(element.getAttribute("datetime"));
       if (Number.isNaN(at.getTime())) continue;
