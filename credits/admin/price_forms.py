@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core import signing
+from django.core.validators import RegexValidator
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from credits.admin.forms import AmountInput, MomentField
@@ -15,11 +16,15 @@ from credits.pricefile import MOST_BYTES
 
 SALT = "credits.admin.price_file"
 LASTS_SECONDS = 3600
+# A file may write 1e-6, as JSON does; a person who writes 1e3 has slipped.
+PLAIN = RegexValidator(r"^[+-]?[0-9]+(?:\.[0-9]+)?$", "Write plain digits, such as 0.25.")
 
 
 def figure(label: str, help_text: str) -> forms.CharField:
     """Return a field for a figure. Text, so that it is exact and judged where a file's figures are."""
-    return forms.CharField(label=label, max_length=40, required=False, help_text=help_text, widget=AmountInput)
+    return forms.CharField(
+        label=label, max_length=40, required=False, help_text=help_text, widget=AmountInput, validators=[PLAIN]
+    )
 
 
 class PriceForm(forms.Form):

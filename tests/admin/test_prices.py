@@ -88,13 +88,14 @@ class TestANewPrice:
         [
             ({"amount": "0"}, "greater than zero"),
             ({"amount": "-3"}, "greater than zero"),
-            ({"amount": "many"}, "must be a number"),
+            *(({"amount": odd}, "Write plain digits") for odd in ("many", "1e3", "1_0", "１０")),  # meant
             ({"amount": ""}, "must be a number"),
             ({"amount": "50"}, "its price already"),
             ({"feature": ""}, "one of the two"),
             ({"model": "gpt-6"}, "one of the two"),
             ({"feature": "unheard-of"}, "Select a valid choice"),
             ({"effective_at": "2020-01-01T00:00"}, "in the past"),
+            ({"effective_at": "12/11/2126 10:00"}, "Enter a valid date and time"),
             ({"scheme": "tiered", "tiers": "nonsense"}, "Write each tier"),
             ({"scheme": "tiered", "tiers": "above: 0"}, "greater than zero"),
         ],
