@@ -87,11 +87,15 @@ def _line(row: Transaction, unit: str) -> dict[str, str]:
     }
 
 
+# What says nothing, and what is suspected: neither is for the account's owner.
+UNTOLD = {Reason.OTHER, Reason.FRAUD}
+
+
 def words_of(kind: str, actor: str, reason: str, description: str) -> str:
     """Return what a movement's owner is told of why. What staff noted is for staff: of that the reason alone."""
     if actor != ActorKind.STAFF or kind in OURS:
         return description
-    return "" if reason == Reason.OTHER else dict(Reason.choices).get(reason, "")
+    return "" if reason in UNTOLD else dict(Reason.choices).get(reason, "")
 
 
 def page(request: HttpRequest, account: Account) -> HttpResponseBase:
