@@ -78,6 +78,6 @@ class Close(Verb):
 
 
 desk.register(
-    desk.Button(Close, "block", "More"),
+    desk.Button(Close, "block", "More", place=90),
     desk.Approvable(CappedAction.CLOSE.value, Close, Account, lambda row: str(row.account_id)),
 )

@@ -40,11 +40,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A verb among the buttons of the account's page, in a menu of its group."""
+    """A verb among the buttons of the account's page, in a menu of its group; what is pressed most has a low place."""
 
     verb: type[Verb]
     icon: str
     group: str
+    place: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ def cards(request: HttpRequest, account: Account) -> Cards:
 def menus(request: HttpRequest, account: Account, away: Iterable[tuple[str, str, str]] = ()) -> list[dict[str, Any]]:
     """Return the registered buttons that the user may press, and addresses elsewhere, as unfold's menus."""
     groups: dict[str, list[dict[str, Any]]] = {}
-    for button in _buttons:
+    for button in sorted(_buttons, key=lambda each: each.place):
         verb = button.verb
         if verb.allowed(request) and verb.offered(account.status):
             groups.setdefault(button.group, []).append(

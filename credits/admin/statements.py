@@ -177,4 +177,4 @@ class SendStatement(Verb):
         return f"Sent a statement to {done}."
 
 
-desk.register(desk.Button(SendStatement, "forward_to_inbox", "More"))
+desk.register(desk.Button(SendStatement, "forward_to_inbox", "More", place=10))
