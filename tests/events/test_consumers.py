@@ -111,7 +111,8 @@ class TestTheFiveEvents:
             nats.kill()
             nats.start()
             nats.publish(*FIVE[1])
-            until(lambda: kinds() == ["order", "trial"], "The order never came.")
+            # What was on its way to a connection that broke comes again once its time to be acknowledged is over.
+            until(lambda: kinds() == ["order", "trial"], "The order never came.", seconds=120)
 
     def test_that_carry_no_id_are_two_also_where_the_stream_was_lost_in_between(
         self, committed: None, nats: Server
