@@ -32,7 +32,7 @@ class Daemon(ABC):
         """
         binary = self._binary()
         for _ in range(3):
-            if not processes.port_is_free(self._port):
+            if not processes.port_comes_free(self._port):
                 write_private(self.folder / "port", str(processes.free_port()))
             self._pid_file.unlink(missing_ok=True)
             self._launch(binary)

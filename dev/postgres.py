@@ -70,7 +70,7 @@ class Postgres:
             self._create()
         self._clear_remains()
         for _ in range(3):
-            if not processes.port_is_free(self._port):
+            if not processes.port_comes_free(self._port):
                 self._move()
             if self._control("start", "-w", "-t", "60", "-l", self.log, "-o", f"-p {self._port}"):
                 return

@@ -119,6 +119,11 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def port_comes_free(port: int) -> bool:
+    """Return whether a server of ours can listen on `port`, which of a killed one is closed only a moment later."""
+    return wait_until(lambda: port_is_free(port), 1)
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()] if PROC.is_dir() else []
 

@@ -87,9 +87,9 @@ def listening(command: list[str], port: str, **changed: str) -> Iterator[str]:
         end(process)
 
 
-def until(true: Callable[[], bool], otherwise: str, *, seconds: float = SECONDS) -> None:
+def until(true: Callable[[], bool], otherwise: str) -> None:
     """Wait until something has become true in the database, which also does the waiting."""
-    deadline = timezone.now().timestamp() + seconds
+    deadline = timezone.now().timestamp() + SECONDS
     with connection.cursor() as cursor:
         while timezone.now().timestamp() < deadline:
             if true():

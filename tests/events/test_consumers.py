@@ -111,8 +111,7 @@ class TestTheFiveEvents:
             nats.kill()
             nats.start()
             nats.publish(*FIVE[1])
-            # What was on its way to a connection that broke comes again once its time to be acknowledged is over.
-            until(lambda: kinds() == ["order", "trial"], "The order never came.", seconds=120)
+            until(lambda: kinds() == ["order", "trial"], "The order never came.")
 
     def test_that_carry_no_id_are_two_also_where_the_stream_was_lost_in_between(
         self, committed: None, nats: Server
