@@ -64,6 +64,7 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     )  # fmt: skip
     happened = show.moment_of("created_at", "Happened")
     mode = words.mode
+    logged = show.text_of("error", "Why, as logged")
     next_try = show.moment_of("next_try_at", "Next try")
     done = show.moment_of("done_at", "Done")
 
@@ -140,10 +141,6 @@ class ProviderEventAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Why")
     def told_why(self, row: ProviderEvent) -> str:
         return reason(row) or show.EMPTY
-
-    @admin.display(description="Why, as logged")
-    def logged(self, row: ProviderEvent) -> str:
-        return row.error or show.EMPTY
 
     @admin.display(description="Verdict")
     def worth(self, row: ProviderEvent) -> SafeString | str:

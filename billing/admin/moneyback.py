@@ -79,22 +79,13 @@ class RefundOrderAdmin(MoneyBackAdmin):
 
     when = show.moment_of("created_at", "Ordered")
     changed = show.moment_of("updated_at", "Last changed")
-
-    @admin.display(description="Why")
-    def because(self, row: RefundOrder) -> str:
-        return row.reason or show.EMPTY
-
-    @admin.display(description="Why it is not done")
-    def failed(self, row: RefundOrder) -> str:
-        return row.failure or show.EMPTY
+    because = show.text_of("reason", "Why")
+    failed = show.text_of("failure", "Why it is not done")
+    asked_by = show.text_of("actor_name", "Ordered by")
 
     @admin.display(description="Status")
     def state(self, row: RefundOrder) -> SafeString:
         return show.badge(row.get_status_display(), COLOURS.get(row.status, "default"))
-
-    @admin.display(description="Ordered by")
-    def asked_by(self, row: RefundOrder) -> str:
-        return row.actor_name or show.EMPTY
 
     @admin.display(description="Refund")
     def refund(self, row: RefundOrder) -> SafeString | str:

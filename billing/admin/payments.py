@@ -76,6 +76,9 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     updated = show.moment_of("updated_at", "Last heard from Stripe")
     mode = words.mode
+    nothing = show.text_of("uncredited", "Why it brought nothing")
+    charge = show.text_of("charge_reference", "Charge at Stripe")
+    failed = show.text_of("failure", "Why it failed")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> tuple[str, ...]:
         return self.fields
@@ -140,18 +143,6 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         brought = credited or [each for each in (row.movement,) if each]
         links = ((show.link(Transaction, each.pk, f"{each} {row.account.unit_id}"),) for each in brought)
         return format_html_join("", "<div>{}</div>", links) or show.EMPTY
-
-    @admin.display(description="Why it brought nothing")
-    def nothing(self, row: Payment) -> str:
-        return row.uncredited or show.EMPTY
-
-    @admin.display(description="Charge at Stripe")
-    def charge(self, row: Payment) -> str:
-        return row.charge_reference or show.EMPTY
-
-    @admin.display(description="Why it failed")
-    def failed(self, row: Payment) -> str:
-        return row.failure or show.EMPTY
 
     @admin.display(description="Credits taken back")
     def taken_back(self, row: Payment) -> str:

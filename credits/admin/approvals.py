@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -181,10 +181,9 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def _page(self, request: HttpRequest, row: ApprovalRequest) -> HttpResponse:
         request.current_app = self.admin_site.name
         waits = row.status == ApprovalStatus.WAITING and row.lapses_at > timezone.now()
-        changes, fault, seen = _foreseen(self, request, row) if waits else ([], "", "")
+        foreseen = _foresee(self, request, row) if waits else Foreseen()
         own = row.asked_by_id == str(request.user.pk)
-        above = _above(self, request, row) if waits and not own and request.user.has_perm(MAY) else ""
-        may = waits and not own and request.user.has_perm(MAY) and _may_do(self, request, row)
+        decides = waits and not own and request.user.has_perm(MAY)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{row.get_action_display()}: {_asked(row)}",
@@ -195,15 +194,15 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "asked_at": show.moment_tag(row.asked_at),
             "lapses_at": show.moment_tag(row.lapses_at),
             "decided_at": show.moment_tag(row.decided_at) if row.decided_at else "",
-            "changes": changes or [Change(*line) for line in row.preview],
-            "fault": fault,
+            "changes": foreseen.changes or [Change(*line) for line in row.preview],
+            "fault": foreseen.fault,
             "waits": waits,
             "own": own,
-            "may": may,
-            "above": above,
+            "may": decides and _may_do(self, request, row),
+            "above": _above(request, row, foreseen.weight) if decides else "",
             "others": waiting_for(row.account, but=row.pk) if waits and row.account else (),
             "form": DecisionForm(),
-            "confirmation": _wanted(request, row).showing(seen).signed(),
+            "confirmation": _wanted(request, row).showing(foreseen.seen).signed(),
         }
         return TemplateResponse(request, "admin/credits/approval/page.html", context)
 
@@ -272,17 +271,14 @@ def _weight(row: ApprovalRequest) -> Weight:
     return Weight(row.action, row.unit, row.amount)
 
 
-def _above(page: Any, request: HttpRequest, row: ApprovalRequest) -> str:
+def _above(request: HttpRequest, row: ApprovalRequest, weight: Weight | None) -> str:
     """Return why it is too much for whoever looks to approve, as it was asked or by now; nothing where it is not."""
     try:
-        check_approval(user=request.user, weight=_weight(row))
-        if row.bulk is None:
-            act, data = _act(page, request, row)
-            check_approval(user=request.user, weight=act.weight(data) or _weight(row))
+        for each in (_weight(row), weight):
+            if each is not None:
+                check_approval(user=request.user, weight=each)
     except AboveCap as above:
         return str(above)
-    except Refusal:
-        return ""
     return ""
 
 
@@ -332,18 +328,32 @@ def _act(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[Act, di
     return act, form.cleaned_data
 
 
-def _foreseen(page: Any, request: HttpRequest, row: ApprovalRequest) -> tuple[list[Change], str, str]:
-    """Return what it would change now, why it cannot be done, and a digest of what it depends on."""
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a request would change now, or why it cannot be done, and what of it counts against a cap by now.
+
+    ``seen`` is a digest of what it depends on.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    fault: str = ""
+    seen: str = ""
+    weight: Weight | None = None
+
+
+def _foresee(page: Any, request: HttpRequest, row: ApprovalRequest) -> Foreseen:
+    weight = None
     try:
         if row.bulk is not None:
             changes, seen = bulk_approval.foresee(row.bulk)
-            return changes, "", seen
+            return Foreseen(changes, seen=seen)
         act, data = _act(page, request, row)
+        weight = act.weight(data)
         state = act.look(data)
         seen = act.figures(state, data)
-        return act.foresee(state, data), "", seen
+        return Foreseen(act.foresee(state, data), seen=seen, weight=weight)
     except Refusal as refusal:
-        return [], refusal.detail, ""
+        return Foreseen(fault=refusal.detail, weight=weight)
 
 
 def waiting(request: HttpRequest) -> str:

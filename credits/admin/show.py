@@ -107,6 +107,16 @@ def moment_of(field: str, label: str) -> Callable[[Any, Any], SafeString | str]:
     return told
 
 
+def text_of(field: str, label: str) -> Callable[[Any, Any], str]:
+    """Return a column or field of an admin that tells a text of a row, or that there is none."""
+
+    @admin.display(description=label)
+    def told(_page: Any, row: Any) -> str:
+        return getattr(row, field) or EMPTY
+
+    return told
+
+
 def link_at(model: type[Model], pk: object, value: datetime) -> SafeString:
     """Return a link to a row's page, by its moment."""
     return format_html('<a class="f-link" href="{}">{}</a>', page_of(model, pk), moment_tag(value))

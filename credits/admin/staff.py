@@ -78,6 +78,8 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         ("Trace", {"fields": ("request_id",)}),
     )
 
+    who = show.text_of("actor_name", "Who")
+
     def get_readonly_fields(self, request: HttpRequest, obj: StaffAct | None = None) -> list[str]:
         return [name for _, page in self.fieldsets for name in page["fields"]]
 
@@ -88,10 +90,6 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="When")
     def exactly(self, row: StaffAct) -> SafeString | str:
         return show.exactly(row.at)
-
-    @admin.display(description="Who")
-    def who(self, row: StaffAct) -> str:
-        return row.actor_name or show.EMPTY
 
     @admin.display(description="What")
     def said(self, row: StaffAct) -> SafeString:

@@ -86,6 +86,10 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         ("Proof", {"fields": ("movement", "row_hash")}),
     )
 
+    of_feature = show.text_of("feature", "Feature")
+    in_words = show.text_of("description", "In words")
+    of_request = show.text_of("request_id", "Request")
+
     def get_readonly_fields(self, request: HttpRequest, obj: Transaction | None = None) -> list[str]:
         return [name for _, page in self.fieldsets for name in page["fields"]]
 
@@ -161,21 +165,9 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def number(self, row: Transaction) -> str:
         return f"{row.sequence:,}"
 
-    @admin.display(description="Feature")
-    def of_feature(self, row: Transaction) -> str:
-        return row.feature or show.EMPTY
-
-    @admin.display(description="In words")
-    def in_words(self, row: Transaction) -> str:
-        return row.description or show.EMPTY
-
     @admin.display(description="Reason")
     def because(self, row: Transaction) -> str:
         return dict(Reason.choices).get(row.reason, row.reason) or show.EMPTY
-
-    @admin.display(description="Request")
-    def of_request(self, row: Transaction) -> str:
-        return row.request_id or show.EMPTY
 
     @admin.display(description="Idempotency key")
     def under_key(self, row: Transaction) -> SafeString | str:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.models import F, Q
 from django.utils import timezone
 
 from credits import refusals, units
@@ -28,7 +28,7 @@ from credits.plan import Actor, Memo
 from credits.plan.state import ZERO
 from credits.services import bulk_undo
 from credits.services.batch import Item, Verb, post_batch
-from credits.services.bulk_log import record_finish
+from credits.services.bulk_log import record_finish, sums_of
 from credits.services.bulk_undo import Back
 from credits.services.runs import Done
 
@@ -125,12 +125,8 @@ def foresee_bulk(*, bulk: int) -> Foreseen:
         raise refusals.InvalidField("bulk", "It is not waiting to be confirmed any more.")
     if row.undoes is not None:
         return _foresee_undo(row, row.undoes)
-    sums = row.lines.filter(POSSIBLE, status=LineStatus.READY).aggregate(
-        lines=Count("id"),
-        added=Sum("amount", filter=Q(amount__gt=0), default=ZERO),
-        taken=Sum("amount", filter=Q(amount__lt=0), default=ZERO),
-    )
-    return Foreseen(sums["lines"], sums["added"], -sums["taken"], row.lines_count - sums["lines"])
+    lines, added, taken = sums_of(row.lines.filter(POSSIBLE, status=LineStatus.READY))
+    return Foreseen(lines, added, taken, row.lines_count - lines)
 
 
 def check_own(row: BulkAdjustment, *, actor: Actor) -> None:

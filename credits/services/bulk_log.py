@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from credits.amounts import grouped
-from credits.models import BulkAdjustment, BulkStatus, LineStatus
+from credits.models import BulkAdjustment, BulkLine, BulkStatus, LineStatus
 from credits.plan import SYSTEM, Actor
 from credits.plan.state import ZERO
 from credits.services.staff import Told, record_act
@@ -51,12 +51,17 @@ def asked(row: BulkAdjustment, status: str = "") -> Figures:
 
 def done(row: BulkAdjustment) -> Figures:
     """Return what its lines did."""
-    sums = row.lines.filter(status=LineStatus.DONE).aggregate(
+    return _figures(row.status, *sums_of(row.lines.filter(status=LineStatus.DONE)))
+
+
+def sums_of(lines: QuerySet[BulkLine]) -> tuple[int, Decimal, Decimal]:
+    """Return how many lines there are, what they add, and what they take as a positive amount."""
+    sums = lines.aggregate(
         lines=Count("id"),
         added=Sum("amount", filter=Q(amount__gt=0), default=ZERO),
         taken=Sum("amount", filter=Q(amount__lt=0), default=ZERO),
     )
-    return _figures(row.status, sums["lines"], sums["added"], -sums["taken"])
+    return sums["lines"], sums["added"], -sums["taken"]
 
 
 def _figures(status: str, lines: int, added: Decimal, taken: Decimal) -> Figures:

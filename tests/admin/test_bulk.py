@@ -222,9 +222,8 @@ DYING = """
 import os, signal, sys
 import django
 django.setup()
-from credits.plan import Actor
 from credits.services import bulk
-bulk.SLICE = 10
+bulk.SLICE = int(sys.argv[1])
 done = 0
 post = bulk.post_batch
 def dying(**asked):
@@ -239,15 +238,19 @@ bulk.apply_running_bulks()
 """
 
 
+def die_in_the_third_slice(lines: int) -> int:
+    """Apply in slices of so many lines, killed when the third is posted and not committed. Returns how it ended."""
+    command = [sys.executable, "-c", DYING, str(lines)]
+    return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
+
+
 def test_a_worker_killed_in_the_middle_is_taken_up(committed: None, monkeypatch: Any) -> None:
     dave = Desk("dave", superuser=True)
     owners = [make_account(external_id=f"o-{number}") for number in range(50)]
     row = checked(dave, "".join(f"o-{number},{number + 1}\n" for number in range(50)))
     assert bulk.confirm_bulk(bulk=row.pk, actor=Actor("staff", str(dave.user.pk), "dave"))
 
-    killed = subprocess.run([sys.executable, "-c", DYING], cwd=ROOT, env=environment(), check=False)
-
-    assert killed.returncode == -9
+    assert die_in_the_third_slice(10) == -9
     assert BulkLine.objects.filter(status="done").count() == 20
     bulk.apply_running_bulks()
     assert balances(*owners) == [number + 1 for number in range(50)]

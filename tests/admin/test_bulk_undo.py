@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from decimal import Decimal
 from functools import partial
 
 from credits.models import Account, BulkAdjustment, Grant, Transaction
 from credits.services import bulk, corrections, holds
 from tests.admin.conftest import Desk, text
-from tests.admin.test_bulk import balances, checked, press
+from tests.admin.test_bulk import balances, checked, die_in_the_third_slice, press
 from tests.factories import give, hold, make_account, memo, spend
-from tests.processes import ROOT, environment
 from tests.threads import at_once
 
 
@@ -138,26 +135,6 @@ class TestTakingBack:
         assert BulkAdjustment.objects.filter(undoes=row).count() == 1
 
 
-DYING = """
-import os, signal
-import django
-django.setup()
-from credits.services import bulk
-bulk.SLICE = 5
-done = 0
-post = bulk.post_batch
-def dying(**asked):
-    global done
-    outcomes = post(**asked)
-    done += 1
-    if done == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return outcomes
-bulk.post_batch = dying
-bulk.apply_running_bulks()
-"""
-
-
 def test_a_worker_killed_while_taking_back_is_taken_up(committed: None) -> None:
     dave = Desk("dave", superuser=True)
     owners = [make_account(external_id=f"o-{number}", balance=100) for number in range(30)]
@@ -166,9 +143,7 @@ def test_a_worker_killed_while_taking_back_is_taken_up(committed: None) -> None:
     press(dave, row, "undo")
     press(dave, BulkAdjustment.objects.latest("pk"), "confirm")
 
-    killed = subprocess.run([sys.executable, "-c", DYING], cwd=ROOT, env=environment(), check=False)
-
-    assert killed.returncode == -9
+    assert die_in_the_third_slice(5) == -9
     assert Transaction.objects.filter(kind="reversal").count() == 10
     bulk.apply_running_bulks()
     assert balances(*owners) == [100] * 29 + [0]
