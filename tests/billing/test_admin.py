@@ -126,8 +126,11 @@ def test_a_refund_is_asked_for_in_the_currency_s_own_places(desk: Client, till: 
     row = Payment.objects.get()
     button = f"/admin/billing/payment/{row.pk}/refund/"
 
-    told = desk.post(button, {"amount": "0.005", "reason": "Half a cent"}).content.decode()
-    assert "Between 0.01 USD and 10.00 USD can be given back." in told
+    fine = desk.post(button, {"amount": "0.005", "reason": "Half a cent"}).content.decode()
+    assert "at most 2 decimal places" in fine
+
+    too_much = desk.post(button, {"amount": "10.01", "reason": "A cent too much"}).content.decode()
+    assert "Between 0.01 USD and 10.00 USD can be given back." in too_much
 
 
 def test_a_webhook_that_fails_just_now_is_seen_by_all_who_look(desk: Client, till: Till, bob: Account) -> None:
