@@ -9,6 +9,9 @@ SERVED := $(BIN)/python -m dev.servers exec --
 DEPLOYED := ENVIRONMENT=production ALLOWED_HOSTS=florin.example \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))')
 
+# Tests wait half of their time for servers, so each core takes a share of them, with a database of its own.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist worksteal
+
 .PHONY: help
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -19,7 +22,7 @@ run: .venv/installed ## Run everything here: web on 127.0.0.1:8000 (PORT=), work
 
 .PHONY: test
 test: .venv/installed ## Run the tests on real PostgreSQL, Valkey and NATS (ARGS="-k spend")
-	@without=$$($(BIN)/python -m dev.chromium) && $(BIN)/pytest $$without $(ARGS)
+	@without=$$($(BIN)/python -m dev.chromium) && $(BIN)/pytest $(PARALLEL) $$without $(ARGS)
 
 .PHONY: faults
 faults: .venv/installed ## Run the slow tests that kill, cut off and fill up

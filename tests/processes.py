@@ -99,8 +99,11 @@ def until(true: Callable[[], bool], otherwise: str) -> None:
 
 
 def until_somebody_waits() -> None:
-    """Wait until a session waits for a lock."""
-    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+    """Wait until a session of this database waits for a lock: other tests run on the same server."""
+    waits = (
+        "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database())"
+    )
 
     def somebody_waits() -> bool:
         with connection.cursor() as cursor:

@@ -14,6 +14,14 @@ _up = ExitStack()
 # What would let a test ask, or tell, somebody outside of this machine.
 ELSEWHERE = ("PORTKEY_", "STRIPE_", "PROMETHEUS_", "METRICS_", "SENTRY_", "OTEL_", "NATS_")
 
+# The first of the numbers that runs beside each other have in Valkey, which has sixteen.
+VALKEY_DATABASE = 8
+
+
+def _lane() -> int:
+    """Return which of the processes that share this run's tests we are: `make test` has up to four."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
@@ -32,7 +40,7 @@ def pytest_load_initial_conftests() -> None:
         os.environ.pop(name)
     os.environ["TEST_CLOCK"] = "false"
     # A database of its own number, so that a running `make run` keeps its rate limits and tasks.
-    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/9"
+    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rsplit('/', 1)[0]}/{VALKEY_DATABASE + _lane()}"
 
 
 def pytest_unconfigure() -> None:
