@@ -96,7 +96,7 @@ UNFOLD: dict[str, Any] = {
                         "Approvals",
                         "how_to_reg",
                         "credits.approvalrequest",
-                        badge="credits.admin.approvals.waiting",
+                        badge="credits.admin.asked.waiting",
                     ),
                 ],
             },

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from credits.admin import account_use, approvals, show, timeline
+from credits.admin import account_use, asked, show, timeline
 from credits.admin import lots as naming
 from credits.admin.desk import Tile
 from credits.admin.refundable import left_to_refund
@@ -42,7 +42,7 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
         "status_badge": show.badge(account.get_status_display(), show.COLOUR_OF_ACCOUNT[AccountStatus(account.status)]),
         "figures": _figures(account, sheet, orders),
         "facts": _facts(account),
-        "waiting": approvals.waits_for(request, account),
+        "waiting": asked.waits_for(request, account),
         "lapsed": show.amount(account.balance - sheet.balance, account.unit_id) if sheet.movements else "",
         "lots": [_lot(lot, account.unit_id) for lot in lots[:MOST_LOTS]],
         "more_lots": len(lots) > MOST_LOTS,

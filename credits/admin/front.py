@@ -19,6 +19,7 @@ from credits.admin.desk import Board, Tile
 from credits.admin.unpriced import waiting
 from credits.amounts import say_money
 from credits.models import FAMILIES, GrantCategory, Overview, TaskRun
+from credits.models.families import EXPIRED, GRANTED, SOLD, SPENT
 from credits.plan.state import ZERO
 from credits.services.overview import DAYS, overview
 
@@ -27,15 +28,26 @@ HEIGHT = 60
 QUIET = timedelta(minutes=10)
 
 
+# What is drawn of a day, from below: what came in on its left, what went on its right.
+CAME, WENT = (SOLD, GRANTED), (SPENT, EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A family's part of a day, in the units of the drawing."""
+
+    name: str
+    x: str
+    y: str
+    height: str
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day of the chart: what came in, by sale or gift, beside what was spent."""
+    """A day of the chart, and what it comes to in words."""
 
     x: str
-    came: str
-    came_y: str
-    spent: str
-    spent_y: str
+    pieces: list[Piece]
     says: str
 
 
@@ -141,27 +153,30 @@ def _jobs(request: HttpRequest) -> Iterator[dict[str, Any]]:
 
 
 def _charts(row: Overview) -> Iterator[dict[str, Any]]:
-    """Draw what was sold and granted beside what was spent, by the same figures as the tiles, day for day."""
-    figures, place = row.figures["moved"], {name: index for index, name in enumerate(FAMILIES, 2)}
+    """Draw each unit's days by the same figures as the tiles: sold on granted, beside spent on expired."""
     today = row.taken_at.date()
     days = [str(today - timedelta(days=ago)) for ago in reversed(range(DAYS))]
-    for unit in sorted({each[1] for each in figures}):
-        told = {each[0]: each for each in figures if each[1] == unit}
-        came, spent = [ZERO] * DAYS, [ZERO] * DAYS
-        for index, day in enumerate(days):
-            if each := told.get(day):
-                came[index] = Decimal(each[place["sold"]]) + Decimal(each[place["granted"]])
-                spent[index] = Decimal(each[place["spent"]])
-        most = max([*came, *spent])
-        if not most:
+    for unit in sorted({each[1] for each in row.figures["moved"]}):
+        told = {day: dict(zip(FAMILIES, map(Decimal, sums), strict=True))
+                for day, of, *sums in row.figures["moved"] if of == unit}  # fmt: skip
+        most = max(sum(figures[each.name] for each in stack) for figures in told.values() for stack in (CAME, WENT))
+        if most <= 0:
             continue
-        bars = []
-        for index, day in enumerate(days):
-            up, down = int(came[index] * HEIGHT / most), int(spent[index] * HEIGHT / most)
-            says = f"{day}: {show.amount(came[index], unit)} came, {show.amount(spent[index], unit)} spent"
-            bars.append(Day(str(index * 10 + 1), str(up), str(HEIGHT - up), str(down), str(HEIGHT - down), says))
+        bars = [_day(index * 10, day, told.get(day, {}), most, unit) for index, day in enumerate(days)]
         yield {"unit": unit, "bars": bars, "first": days[0], "last": days[-1], "width": str(DAYS * 10),
-               "most": show.amount(most, unit)}  # fmt: skip
+               "families": [*CAME, *WENT], "most": show.amount(most, unit)}  # fmt: skip
+
+
+def _day(x: int, day: str, figures: dict[str, Decimal], most: Decimal, unit: str) -> Day:
+    pieces = []
+    for left, stack in ((x + 1, CAME), (x + 5, WENT)):
+        top = HEIGHT
+        for family in stack:
+            if (height := round(figures.get(family.name, ZERO) * HEIGHT / most)) > 0:
+                top -= height
+                pieces.append(Piece(family.name, str(left), str(top), str(height)))
+    told = (f"{show.amount(figures.get(each.name, ZERO), unit)} {each.label.lower()}" for each in (*CAME, *WENT))
+    return Day(str(x + 1), pieces, f"{day}: {', '.join(told)}")
 
 
 desk.register(

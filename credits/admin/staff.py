@@ -26,6 +26,7 @@ ACTIONS = (
     ("switch", "Switch auto top-up"),
     ("freeze", "Freeze"), ("unfreeze", "Unfreeze"), ("close", "Close the account"),
     ("ask-approval", "Ask for approval"), ("approve", "Approve"), ("refuse", "Refuse"),
+    ("withdraw", "Withdraw a request"),
     ("sign-in", "Sign in"), ("sign-in-failed", "Failed sign-in"), ("sign-out", "Sign out"),
     ("change-plan", "Change the plan"), ("cancel-plan", "Cancel the plan"), ("edit", "Edit the account"),
     ("rights", "Change rights"), ("add", "Add"), ("change", "Change"), ("delete", "Delete"),

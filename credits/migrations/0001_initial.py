@@ -458,7 +458,7 @@ class Migration(migrations.Migration):
                 ('asked_by_name', models.CharField(max_length=150)),
                 ('asked_at', models.DateTimeField()),
                 ('lapses_at', models.DateTimeField()),
-                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('approved', 'Approved and done'), ('refused', 'Refused'), ('lapsed', 'Lapsed')], default='waiting', max_length=8)),
+                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('approved', 'Approved and done'), ('refused', 'Refused'), ('lapsed', 'Lapsed'), ('withdrawn', 'Withdrawn')], default='waiting', max_length=9)),
                 ('decided_by_id', models.CharField(blank=True, max_length=64)),
                 ('decided_by_name', models.CharField(blank=True, max_length=150)),
                 ('decided_at', models.DateTimeField(null=True)),
@@ -728,7 +728,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='approvalrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_by_id', ''), ('status__in', ['waiting', 'lapsed'])), models.Q(models.Q(('decided_at__isnull', False), ('status__in', ['approved', 'refused'])), models.Q(('decided_by_id', ''), _negated=True)), _connector='OR'), name='approval_decided'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_by_id', ''), ('status__in', ['waiting', 'lapsed', 'withdrawn'])), models.Q(models.Q(('decided_at__isnull', False), ('status__in', ['approved', 'refused'])), models.Q(('decided_by_id', ''), _negated=True)), _connector='OR'), name='approval_decided'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='approvalrequest',

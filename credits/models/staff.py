@@ -96,6 +96,7 @@ class ApprovalStatus(models.TextChoices):
     APPROVED = "approved", "Approved and done"
     REFUSED = "refused", "Refused"
     LAPSED = "lapsed", "Lapsed"
+    WITHDRAWN = "withdrawn", "Withdrawn"
 
 
 class ApprovalRequest(models.Model):
@@ -119,7 +120,7 @@ class ApprovalRequest(models.Model):
     asked_by_name = models.CharField(max_length=150)
     asked_at = models.DateTimeField()
     lapses_at = models.DateTimeField()
-    status = models.CharField(max_length=8, choices=ApprovalStatus.choices, default=ApprovalStatus.WAITING)
+    status = models.CharField(max_length=9, choices=ApprovalStatus.choices, default=ApprovalStatus.WAITING)
     decided_by_id = models.CharField(max_length=64, blank=True)
     decided_by_name = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True)
@@ -135,7 +136,7 @@ class ApprovalRequest(models.Model):
             models.CheckConstraint(name="approval_by_another", condition=~Q(decided_by_id=F("asked_by_id"))),
             models.CheckConstraint(
                 name="approval_decided",
-                condition=Q(status__in=["waiting", "lapsed"], decided_by_id="")
+                condition=Q(status__in=["waiting", "lapsed", "withdrawn"], decided_by_id="")
                 | Q(Q(status__in=["approved", "refused"], decided_at__isnull=False), ~Q(decided_by_id="")),
             ),
         ]

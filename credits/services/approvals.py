@@ -117,6 +117,18 @@ def refuse(
     return _decided(_waiting(request, decider), ApprovalStatus.REFUSED, decider, decision, request_id)
 
 
+@money
+def withdraw(_once: Once | None, /, *, request: int, asker: Actor, request_id: str = "") -> ApprovalRequest:
+    """Let who asked take the request back, for good. Raises NotYours where somebody else asked, or it was decided."""
+    row = _open(request)
+    if row.asked_by_id != asker.id:
+        raise NotYours(f"{row.asked_by_name} asked for it: only they withdraw it.")
+    row.status, row.decided_at = ApprovalStatus.WITHDRAWN, timezone.now()
+    row.save(update_fields=["status", "decided_at"])
+    _record(row, asker, "withdraw", "Withdrew", "", request_id)
+    return row
+
+
 def lapse_due_approvals() -> int:
     """Let lapse what nobody decided on in time. Returns how many."""
     return _due().update(status=ApprovalStatus.LAPSED)
@@ -126,13 +138,18 @@ def _due() -> QuerySet[ApprovalRequest]:
     return ApprovalRequest.objects.filter(status=ApprovalStatus.WAITING, lapses_at__lte=timezone.now())
 
 
-def _waiting(request: int, decider: Actor) -> ApprovalRequest:
+def _open(request: int) -> ApprovalRequest:
     row = ApprovalRequest.objects.select_for_update(no_key=True).get(pk=request)
     if row.status != ApprovalStatus.WAITING:
         by = f" by {row.decided_by_name}" if row.decided_by_name else ""
         raise NotYours(f"It is decided already: {row.get_status_display().lower()}{by}. Nothing was done twice.")
     if row.lapses_at <= timezone.now():
         raise NotYours("It has lapsed. It has to be asked for again.")
+    return row
+
+
+def _waiting(request: int, decider: Actor) -> ApprovalRequest:
+    row = _open(request)
     if row.asked_by_id == decider.id:
         raise NotYours("You asked for it, so somebody else has to decide.")
     return row
@@ -145,17 +162,21 @@ def _decided(
     row.decided_by_id, row.decided_by_name, row.decided_at = decider.id, decider.name, timezone.now()
     row.save(update_fields=["status", "decision", "decided_by_id", "decided_by_name", "decided_at"])
     verb = "approve" if status == ApprovalStatus.APPROVED else "refuse"
+    _record(row, decider, verb, f"{verb.capitalize()}d", decision, request_id)
+    return row
+
+
+def _record(row: ApprovalRequest, actor: Actor, action: str, did: str, said: str, request_id: str) -> None:
     told = Told(
         account=row.account_id,
         subject=f"Approval request {row.pk}",
-        note=decision,
+        note=said,
         ticket=row.ticket,
         before={"Status": ApprovalStatus.WAITING.label},
-        after={"Status": status.label},
+        after={"Status": row.get_status_display()},
         request_id=request_id,
     )
-    record_act(actor=decider, action=verb, what=f"{verb.capitalize()}d: {row}.", told=told)
-    return row
+    record_act(actor=actor, action=action, what=f"{did}: {row}.", told=told)
 
 
 def _told(row: ApprovalRequest, wish: Wish) -> Told:

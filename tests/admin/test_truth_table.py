@@ -61,6 +61,8 @@ POSTS = {
     "admin/credits/bulkadjustment/<int:pk>/undo/": {L, F},
     "admin/credits/approvalrequest/<int:pk>/approve/": {L, F},
     "admin/credits/approvalrequest/<int:pk>/refuse/": {L, F},
+    # Of one's own.
+    "admin/credits/approvalrequest/<int:pk>/withdraw/": EVERYBODY,
     "admin/credits/unpricedusage/<path:object_id>/rate/": {F},
     "admin/billing/providerevent/<path:object_id>/replay/": {L},
     "admin/billing/deadletter/<path:object_id>/replay/": {L},
