@@ -9,7 +9,7 @@ SERVED := $(BIN)/python -m dev.servers exec --
 DEPLOYED := ENVIRONMENT=production ALLOWED_HOSTS=florin.example \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))')
 
-# Tests wait half of their time for servers, so each core takes a share of them, with a database of its own.
+# Tests wait half of their time for servers, so each core takes a share of them, with servers of its own.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .PHONY: help

@@ -47,10 +47,17 @@ def by_name(jobs: Iterable[Job]) -> dict[str, Job]:
 
 def audit_books() -> Done:
     """Check every invariant of the books. Logs each offender as an error, which is the alarm."""
-    offences = [offence for offenders in checks.audit().values() for offence in offenders]
-    for offence in offences:
-        log.error("The books do not balance: %s", offence)
-    return Done(len(offences), "\n".join(offences[:10]))
+    audit = checks.audit()
+    for offenders in audit.values():
+        for offender in offenders:
+            log.error("The books do not balance: %s", offender)
+    return result_of(audit)
+
+
+def result_of(audit: dict[str, list[str]]) -> Done:
+    """Return what staff is told of an audit: how many offenders there are, and the first ten."""
+    offenders = [each for found in audit.values() for each in found]
+    return Done(len(offenders), "\n".join(offenders[:10]))
 
 
 def purge() -> Done:

@@ -58,11 +58,20 @@ class Server(Protocol):
 
 
 KINDS: dict[str, Callable[[Path], Server]] = {"DATABASE_URL": Postgres, "REDIS_URL": Valkey, "NATS_URL": Nats}
+# What the folder of a share of a parallel test run is called, before its number.
+SHARE = "tests-"
 
 
 def own_servers() -> dict[str, Server]:
     """Return the servers that are ours to run, by the variable that would name another one instead."""
     return {variable: kind(state_folder()) for variable, kind in KINDS.items() if not os.environ.get(variable)}
+
+
+def servers_of_share(number: int) -> dict[str, Server]:
+    """Return the servers of one share of a parallel test run, which has them in a folder of its own."""
+    folder = state_folder() / f"{SHARE}{number}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return {variable: kind(folder) for variable, kind in KINDS.items()}
 
 
 @contextmanager
@@ -175,6 +184,8 @@ def main(arguments: Sequence[str]) -> int:
                 return run_command(arguments[2:])
             case ["stop"]:
                 stop_unused(own_servers())
+                for folder in state_folder().glob(f"{SHARE}*"):
+                    stop_unused(servers_of_share(int(folder.name.removeprefix(SHARE))))
                 return 0
     except (DevError, FileNotFoundError) as error:
         print(error, file=sys.stderr)

@@ -159,7 +159,8 @@ def _charts(row: Overview) -> Iterator[dict[str, Any]]:
     for unit in sorted({each[1] for each in row.figures["moved"]}):
         told = {day: dict(zip(FAMILIES, map(Decimal, sums), strict=True))
                 for day, of, *sums in row.figures["moved"] if of == unit}  # fmt: skip
-        most = max(sum(figures[each.name] for each in stack) for figures in told.values() for stack in (CAME, WENT))
+        stacks = ((figures[each.name] for each in stack) for figures in told.values() for stack in (CAME, WENT))
+        most = max(sum(stack, ZERO) for stack in stacks)
         if most <= 0:
             continue
         bars = [_day(index * 10, day, told.get(day, {}), most, unit) for index, day in enumerate(days)]

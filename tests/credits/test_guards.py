@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, models, transaction
 
 from credits import checks
 from credits import models as nouns
-from credits.models import Account, Grant, Hold, Transaction
+from credits.models import Account, Grant, Hold, TaskRun, Transaction
 from credits.services import bulk, corrections
 from tests.books import audit
 from tests.factories import TESTER, give, hold, memo, spend
@@ -190,6 +190,7 @@ class TestTheCommand:
 
         assert len(printed.getvalue().splitlines()) == len(checks.CHECKS)
         assert all(line.startswith("ok ") for line in printed.getvalue().splitlines())
+        assert TaskRun.objects.get(job="audit_books").done == 0
 
     def test_exits_1_and_names_the_offender(self, committed: None, history: Account) -> None:
         printed = StringIO()
@@ -202,3 +203,6 @@ class TestTheCommand:
         assert stopped.value.code == 1
         assert "FAILED  balances" in printed.getvalue()
         assert "account alice@example.com: balance 125" in printed.getvalue()
+        kept = TaskRun.objects.get(job="audit_books")
+        assert (kept.kind, kept.done > 0) == ("command", True)
+        assert "balance 125" in kept.detail

@@ -15,6 +15,14 @@ from tests.dev.standin import Project, eventually, finish, kill, read_until
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
 WAIT = ("dev.servers", "exec", "--", "sh", "-c", "echo up $DATABASE_URL; read line")
 
+# A share of a parallel test run.
+SHARE = """
+from dev.servers import servers, servers_of_share
+with servers(own=servers_of_share(1)):
+    print("up", flush=True)
+    input()
+"""
+
 
 def own_by(project: Project, name: str) -> list[int]:
     return sorted(project.processes(name))
@@ -133,6 +141,18 @@ class TestTwoUsers:
         assert (refused, stopped) == (1, 0)
         assert "in use" in line
         assert project.processes() == []
+
+    def test_nor_what_a_killed_share_of_a_test_run_left(self, project: Project) -> None:
+        project.folder.joinpath("share.py").write_text(SHARE)
+        killed = project.start("share")
+        read_until(killed, "up")
+        kill([killed.pid])
+        finish(killed)
+        assert len(own_by(project, "valkey")) == 1
+
+        stopped, _ = project.run("dev.servers", "stop")
+
+        assert (stopped, project.processes()) == (0, [])
 
 
 class TestAfterACrash:
