@@ -64,7 +64,7 @@ ROLES: dict[str, frozenset[str]] = {
     | BULK
     | CLOCK
     | {"billing.refund_payment", "billing.replay_providerevent"}
-    | {"billing.view_deadletter", "billing.replay_deadletter"},
+    | {"billing.view_deadletter", "billing.replay_deadletter", "credits.run_job"},
     FINANCE: BOOKS
     | DESK
     | DECIDE

@@ -90,9 +90,7 @@ class PackAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         waits = catalogue.unpublished()
         explained = f"{PUBLISH} {'; '.join(waits)}." if waits else "Everything that is sold has its price."
         common = {**self.admin_site.each_context(request), "title": "Publish what is sold", "opts": self.opts}
-        return TemplateResponse(
-            request, "admin/billing/difference/ask.html", {**common, "explained": explained, "back": back}
-        )
+        return TemplateResponse(request, "admin/credits/ask.html", {**common, "explained": explained, "back": back})
 
 
 @admin.register(PlanPrice)

@@ -15,11 +15,11 @@ from django.utils.timesince import timesince
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, TextFilter
 
-from billing.admin.pages import ask
 from billing.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint
 from billing.services import replays
 from billing.tasks import nudge_news
 from credits.admin import show
+from credits.admin.asking import ask
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded, Days, as_uuid
 from credits.admin.policies import ReadOnly

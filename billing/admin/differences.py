@@ -137,9 +137,7 @@ class DifferenceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         if request.method != "GET":
             return HttpResponseNotAllowed(["GET", "POST"])
         common = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
-        return TemplateResponse(
-            request, "admin/billing/difference/ask.html", {**common, "explained": explained, "back": back}
-        )
+        return TemplateResponse(request, "admin/credits/ask.html", {**common, "explained": explained, "back": back})
 
 
 def waiting(request: HttpRequest) -> str:

@@ -10,11 +10,11 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from billing.admin.endpoint_forms import RotationForm
-from billing.admin.pages import ask, render
 from billing.models import DeliveryStatus, EndpointStatus, WebhookEndpoint, WebhookSecret
 from billing.services import endpoints, replays
 from billing.tasks import nudge_news
 from credits.admin import show
+from credits.admin.asking import ask, render
 from credits.admin.buttons import button
 from credits.refusals import Refusal
 

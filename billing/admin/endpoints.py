@@ -23,10 +23,10 @@ from unfold.dataclasses import UnfoldAction
 from billing.admin.endpoint_acts import ChangeEndpoint, ReplayFailed
 from billing.admin.endpoint_forms import EndpointForm
 from billing.admin.endpoint_verbs import EndpointVerbs
-from billing.admin.pages import render
 from billing.models import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint
 from billing.services import endpoints
 from credits.admin import show
+from credits.admin.asking import render
 from credits.admin.buttons import button
 from credits.admin.desk import Board, Tile, register
 from credits.admin.lists import Bounded, as_uuid

@@ -106,9 +106,7 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         title = "Switch it off" if row.enabled else "Switch it on again"
         if request.method == "GET":
             context = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
-            return TemplateResponse(
-                request, "admin/billing/difference/ask.html", {**context, "explained": SWITCH, "back": home}
-            )
+            return TemplateResponse(request, "admin/credits/ask.html", {**context, "explained": SWITCH, "back": home})
         if request.method != "POST":
             return HttpResponseNotAllowed(["GET", "POST"])
         on = not row.enabled

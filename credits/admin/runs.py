@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
+from celery import current_app
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import DropdownFilter
 
 from credits.admin import show
+from credits.admin.asking import ask
+from credits.admin.buttons import button
 from credits.admin.lists import Bounded, Days
+from credits.admin.logged import actor_of, request_id
 from credits.admin.policies import ReadOnly
 from credits.models import TaskRun
+from credits.services.staff import Told, record_act
 
 Page = tuple[str | None, dict[str, Any]]
 # No job takes as long: one that has neither ended nor failed by then was cut off.
@@ -73,6 +80,7 @@ class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     search_fields = ("job",)
     search_help_text = "The name of a job, for all of its runs."
     ordering = ("-started_at", "-id")
+    actions_detail = ("run",)
     fieldsets: Sequence[Page] = (
         (None, {"fields": ("job", "state", "did", "detail", "error")}),
         ("Time", {"fields": ("started_exactly", "finished_exactly", "took", "kind")}),
@@ -86,6 +94,36 @@ class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ) -> tuple[QuerySet[TaskRun], bool]:
         name = search_term.strip().replace("\x00", "").replace(" ", "_").lower()
         return (queryset.filter(job=name) if name else queryset), False
+
+    def has_run_job_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whoever has the permission may have jobs run."""
+        return request.user.has_perm("credits.run_job")
+
+    @button("Run now", path="run", icon="replay", permission="run_job")
+    def run(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then have a worker run the job, as the clock would."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return answer
+        name, task = row.job.replace("_", " "), f"florin.{row.job}"
+        if request.method != "POST":
+            explained = "A worker does what is due, as it does when the clock calls. Nothing is done twice."
+            return ask(self, request, title=f"Run {name} now", explained=explained, back=show.page_of(TaskRun, row.pk))
+        if task not in current_app.tasks:
+            messages.error(request, "There is no such job any more.")
+            return HttpResponseRedirect(show.page_of(TaskRun, row.pk))
+        try:
+            current_app.send_task(task, retry=False)
+        except (OperationalError, OSError):
+            messages.error(
+                request, f"The broker is away, so nothing was sent. manage.py run_due --only {row.job} does it."
+            )
+            return HttpResponseRedirect(show.page_of(TaskRun, row.pk))
+        told = Told(subject=f"Job {row.job}", request_id=request_id(request))
+        record_act(actor=actor_of(request), action="run-job", what=f"Had {name} run.", told=told)
+        messages.success(request, "It is sent to a worker, and stands here as it begins: reload to see how it goes.")
+        return HttpResponseRedirect(f"{reverse('admin:credits_taskrun_changelist')}?q={row.job}")
 
     @admin.display(description="Job")
     def which(self, row: TaskRun) -> str:

@@ -23,6 +23,7 @@ ACTIONS = (
     ("adjust", "Adjust"), ("grant", "Grant"), ("refund", "Refund"), ("refund-payment", "Refund a payment"),
     ("transfer", "Transfer"), ("bulk", "Bulk"), ("discard-bulk", "Discard a bulk"),
     ("undo-bulk", "Take a bulk back"), ("finish-bulk", "Finish a bulk"), ("replay", "Replay"), ("repair", "Repair"),
+    ("run-job", "Run a job"),
     ("switch", "Switch auto top-up"),
     ("freeze", "Freeze"), ("unfreeze", "Unfreeze"), ("close", "Close the account"),
     ("ask-approval", "Ask for approval"), ("approve", "Approve"), ("refuse", "Refuse"),

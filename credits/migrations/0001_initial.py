@@ -304,6 +304,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'run',
                 'ordering': ['-started_at', '-id'],
+                'permissions': [('run_job', 'Can have a job of the clock run now')],
             },
         ),
         migrations.CreateModel(

@@ -24,6 +24,7 @@ class TaskRun(models.Model):
     class Meta:
         ordering = ["-started_at", "-id"]
         verbose_name = "run"
+        permissions = [("run_job", "Can have a job of the clock run now")]
         indexes = [
             models.Index(name="taskrun_of_job", fields=["job", "-started_at"]),
             models.Index(name="taskrun_started", fields=["-started_at", "-id"]),

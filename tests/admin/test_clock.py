@@ -9,9 +9,12 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from kombu.exceptions import OperationalError
 
-from credits.models import RunBy, TaskRun
+from config.celery import app
+from credits.models import RunBy, StaffAct, TaskRun
 from credits.services.runs import Done, run_job
 from tests.admin.conftest import Desk, text
+from tests.factories import give, make_account
+from tests.processes import celery, until
 
 SCHEDULES = ("periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule")
 
@@ -125,3 +128,34 @@ class TestTheSchedule:
         for path in ("credits/taskrun", *(f"django_celery_beat/{model}" for model in SCHEDULES)):
             assert eve.get(f"{path}/").status_code == 403
         assert "django_celery_beat" not in text(eve.get(""))
+
+
+class TestAJob:
+    def test_is_run_from_the_page_of_a_run(self, committed: None) -> None:
+        past = timezone.now() - timedelta(hours=2)
+        bob = make_account(external_id="bob", at=past - timedelta(hours=1))
+        give(bob, 50, at=past, expires_at=past + timedelta(hours=1))
+        lea = Desk("lea", "view_taskrun", "run_job")
+        row = TaskRun.objects.create(job="expire_lots", kind="worker", started_at=past, error="It broke")
+        button = f"credits/taskrun/{row.pk}/run/"
+        assert "Run expire lots now?" in text(lea.get(button))
+
+        with celery("worker", "--pool", "solo"):
+            answer = lea.client.post(f"/admin/{button}", follow=True)
+            until(lambda: TaskRun.objects.filter(job="expire_lots", done=1).exists(), "It was not run.")
+
+        assert "It is sent to a worker" in text(answer)
+        bob.refresh_from_db()
+        assert bob.balance == 0
+        act = StaffAct.objects.get(action="run-job")
+        assert (act.actor_name, act.what) == ("lea", "Had expire lots run.")
+
+    def test_that_is_gone_or_without_a_broker_is_not_sent(self, dave: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        def away(*_args: object, **_options: object) -> None:
+            raise OperationalError("connection refused")
+
+        monkeypatch.setattr(app, "send_task", away)
+        for job, said in (("expire_lots", "The broker is away"), ("brew_coffee", "There is no such job any more.")):
+            row = TaskRun.objects.create(job=job, kind="worker", started_at=timezone.now())
+            assert said in text(dave.client.post(f"/admin/credits/taskrun/{row.pk}/run/", follow=True))
+        assert not StaffAct.objects.filter(action="run-job").exists()

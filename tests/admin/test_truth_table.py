@@ -46,6 +46,7 @@ PAGES = {
     "admin/billing/webhookendpoint/new/": {L},
     "admin/credits/price/import/": {F},
     "admin/credits/unpricedusage/rate-all/": {F},
+    "admin/credits/taskrun/<path:object_id>/run/": {L},
     "admin/billing/pack/new/": {F},
     "admin/billing/pack/<path:object_id>/edit/": {F},
     "admin/billing/pack/<path:object_id>/retire/": {F},

@@ -12,7 +12,7 @@ def ask(admin: Any, request: HttpRequest, *, title: str, explained: str, back: s
     """Answer anything but a POST: show the page that asks."""
     if request.method != "GET":
         return HttpResponseNotAllowed(["GET", "POST"])
-    return render(admin, request, "admin/billing/difference/ask.html", title=title, explained=explained, back=back)
+    return render(admin, request, "admin/credits/ask.html", title=title, explained=explained, back=back)
 
 
 def render(admin: Any, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
