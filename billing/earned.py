@@ -15,7 +15,7 @@ PLAN_PAYMENTS = f"""
         coalesce(i.covers_from, p.occurred_at) AS since,
         greatest(
             least(coalesce(i.covers_until, p.occurred_at), s.ended_at),
-            coalesce(i.covers_from, p.occurred_at) + interval '1 second'
+            coalesce(i.covers_from, p.occurred_at) + interval '1 microsecond'
         ) AS until
     FROM billing_payment p JOIN billing_invoice i ON i.id = p.invoice_id
     LEFT JOIN subscriptions_subscription s

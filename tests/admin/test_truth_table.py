@@ -46,7 +46,6 @@ PAGES = {
     "admin/billing/webhookendpoint/new/": {L},
     "admin/credits/price/import/": {F},
     "admin/credits/unpricedusage/rate-all/": {F},
-    "admin/credits/taskrun/<path:object_id>/run/": {L},
     "admin/billing/pack/new/": {F},
     "admin/billing/pack/<path:object_id>/edit/": {F},
     "admin/billing/pack/<path:object_id>/retire/": {F},
@@ -64,6 +63,7 @@ POSTS = {
     "admin/credits/approvalrequest/<int:pk>/refuse/": {L, F},
     # Of one's own.
     "admin/credits/approvalrequest/<int:pk>/withdraw/": EVERYBODY,
+    "admin/credits/taskrun/<path:object_id>/run/": {L},
     "admin/credits/unpricedusage/<path:object_id>/rate/": {F},
     "admin/billing/providerevent/<path:object_id>/replay/": {L},
     "admin/billing/deadletter/<path:object_id>/replay/": {L},
@@ -131,6 +131,7 @@ def rows(alice: Account) -> dict[str, str]:
         "webhookendpoint": "0",
         "webhookdelivery": "0",
         "user": "0",
+        "taskrun": "0",
     }
 
 
