@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
@@ -34,8 +35,8 @@ from credits.models.accounts import WORDS, account_id
 
 MOST = 10
 LONGEST = 255
-# So many characters of a key are its visible beginning.
-PREFIX = 12
+# A whole key: its visible beginning, and what nobody is to read.
+KEY = re.compile(r"(flr_\w{8})_.+")
 # A reference as it is told: order FL-4242, or order:FL-4242.
 TYPED = re.compile(r"([\w.-]{1,50})(?::| )(.+)")
 
@@ -45,6 +46,9 @@ def page(request: HttpRequest) -> HttpResponse:
     if not (request.user.is_active and request.user.is_staff):
         raise PermissionDenied
     term = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    if key := KEY.fullmatch(term):
+        # The address of a page is kept by browsers, and read over shoulders.
+        return HttpResponseRedirect(f"{request.path}?{urlencode({'q': key[1]})}")
     hits = found(request, term) if term else []
     exact = [hit for hit in hits if hit.exact]
     linked = [hit for hit in exact if hit.link]
@@ -124,16 +128,14 @@ def _lots(term: str) -> Iterator[Hit]:
 
 
 def _keys(term: str) -> Iterator[Hit]:
-    # Who pastes a whole key finds it by its visible beginning; the rest is looked at by nobody.
-    rows = ApiKey.objects.filter(Q(prefix=term[:PREFIX]) | Q(name=term)) if len(term) > 3 else []
+    rows = ApiKey.objects.filter(Q(prefix=term) | Q(name=term)) if len(term) > 3 else []
     for row in rows:
         yield Hit("API keys", row.name, show.page_of(ApiKey, row.pk), f"{row.prefix}…, of {row.owner}", exact=True)
 
 
 def _hidden_keys(term: str) -> Iterator[Hit]:
     """Tell that there is a key, whose it is and who may see it, to those who may not."""
-    rows = ApiKey.objects.filter(prefix=term[:PREFIX]) if len(term) >= PREFIX else []
-    for row in rows:
+    for row in ApiKey.objects.filter(prefix=term):
         account = Account.objects.filter(external_id=row.owner).order_by("created_at").first()
         link = show.page_of(Account, account.pk) if account else ""
         may = " and ".join(roles_that_may("view_apikey")) or "superusers"
