@@ -138,9 +138,16 @@ def _bulk(lines: int) -> list[Figure]:
     checked = time.perf_counter()
     bulk.confirm_bulk(bulk=made.pk, actor=why.actor)
     assert bulk.apply_running_bulks() == lines
+    applied = time.perf_counter()
+    back = bulk.undo_bulk(bulk=made.pk, actor=why.actor)
+    foreseen = time.perf_counter()
+    bulk.confirm_bulk(bulk=back.pk, actor=why.actor)
+    assert bulk.apply_running_bulks() == lines
     return [
         Figure("desk", f"s: check {lines:,} lines", [checked - began], 60.0, True),
-        Figure("desk", f"s: apply {lines:,} lines", [time.perf_counter() - checked], 300.0, True),
+        Figure("desk", f"s: apply {lines:,} lines", [applied - checked], 300.0, True),
+        Figure("desk", f"s: prepare to take back {lines:,} lines", [foreseen - applied], 60.0, True),
+        Figure("desk", f"s: take back {lines:,} lines", [time.perf_counter() - foreseen], 300.0, True),
     ]
 
 
