@@ -14,7 +14,7 @@ from billing.models import DeliveryStatus, EndpointStatus, WebhookEndpoint, Webh
 from billing.services import endpoints, replays
 from billing.tasks import nudge_news
 from credits.admin import show
-from credits.admin.asking import ask, render
+from credits.admin.asking import OFF, ON, ask, render
 from credits.admin.buttons import button
 from credits.refusals import Refusal
 
@@ -91,9 +91,13 @@ class EndpointVerbs:
         row = self._row(request, object_id)
         home = show.page_of(WebhookEndpoint, row.pk)
         active = row.status == EndpointStatus.ACTIVE
-        if request.method != "POST":
+        if request.method != "POST" or request.POST.get("to") not in {ON, OFF}:
             title = "Disable the endpoint" if active else "Enable the endpoint"
-            return ask(self, request, title=title, explained=DISABLE if active else ENABLE, back=home)
+            explained, to = (DISABLE, OFF) if active else (ENABLE, ON)
+            return ask(self, request, title=title, explained=explained, back=home, to=to)
+        if active == (request.POST["to"] == ON):
+            messages.info(request, f"It is {'enabled' if active else 'disabled'} already.")
+            return HttpResponseRedirect(home)
         with transaction.atomic():
             if active:
                 endpoints.disable_endpoint(row, reason=f"Disabled by {request.user.get_username()}")

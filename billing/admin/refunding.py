@@ -189,7 +189,9 @@ class RefundPayment(Act):
             request_id=request_id(self.request),
             **self.motive(data),
         )
-        record_act(actor=self.actor, action=ACTION, what=f"Had {money} given back through Stripe.", told=told)
+        # What Stripe makes of it is told by the order: it may refuse it yet.
+        what = f"Ordered that {money} be given back through Stripe."
+        record_act(actor=self.actor, action=ACTION, what=what, told=told)
 
     def said(self, done: RefundOrder, data: dict[str, Any]) -> str:
         money = say_money(done.amount_minor, self.row.currency)

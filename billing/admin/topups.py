@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -16,6 +15,7 @@ from unfold.admin import ModelAdmin
 from billing.models import AutoTopUp, Checkout
 from billing.services import topups
 from credits.admin import show
+from credits.admin.asking import OFF, ON, ask
 from credits.admin.buttons import button
 from credits.admin.desk import Board, Tile, register
 from credits.admin.lists import Bounded, OfAccount
@@ -103,28 +103,30 @@ class AutoTopUpAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             answer: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return answer
         home = reverse("admin:billing_autotopup_change", args=[row.pk])
-        title = "Switch it off" if row.enabled else "Switch it on again"
-        if request.method == "GET":
-            context = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
-            return TemplateResponse(request, "admin/credits/ask.html", {**context, "explained": SWITCH, "back": home})
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["GET", "POST"])
-        on = not row.enabled
+        if request.method != "POST" or request.POST.get("to") not in {ON, OFF}:
+            title = "Switch it off" if row.enabled else "Switch it on again"
+            return ask(self, request, title=title, explained=SWITCH, back=home, to=OFF if row.enabled else ON)
+        on = request.POST["to"] == ON
         with transaction.atomic():
-            topups.switch(row.pk, on=on, reason=f"Switched off by {request.user.get_username()}")
-            words = ("Off", "On") if on else ("On", "Off")
-            told = Told(
-                account=row.account_id,
-                note="" if on else row.failure,
-                before={"Auto top-up": words[0]},
-                after={"Auto top-up": words[1]},
-                request_id=request_id(request),
-            )
-            record_act(
-                actor=actor_of(request), action="switch", what=f"Switched auto top-up {words[1].lower()}.", told=told
-            )
-        messages.success(request, "It is on again." if on else "It is off.")
+            switched = topups.switch(row.pk, on=on, reason=f"Switched off by {request.user.get_username()}")
+            if switched:
+                self._record(request, row, on=on)
+        was = "" if switched else " already"
+        messages.success(request, f"It is on{was or ' again'}." if on else f"It is off{was}.")
         return HttpResponseRedirect(home)
+
+    def _record(self, request: HttpRequest, row: AutoTopUp, *, on: bool) -> None:
+        words = ("Off", "On") if on else ("On", "Off")
+        told = Told(
+            account=row.account_id,
+            note="" if on else row.failure,
+            before={"Auto top-up": words[0]},
+            after={"Auto top-up": words[1]},
+            request_id=request_id(request),
+        )
+        record_act(
+            actor=actor_of(request), action="switch", what=f"Switched auto top-up {words[1].lower()}.", told=told
+        )
 
 
 def switched_off(request: HttpRequest) -> Iterator[Tile]:

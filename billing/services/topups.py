@@ -148,10 +148,10 @@ def set_auto_topup(
 
 
 def switch(account: UUID, *, on: bool, reason: str = "") -> bool:
-    """Switch an auto top-up on, with its brakes released, or off. Returns whether there is one."""
+    """Switch an auto top-up on, with its brakes released, or off. Returns whether it was the other way before."""
     now = timezone.now()
     what = {"off_at": None, "off_reason": ""} if on else {"off_at": now, "off_reason": reason[:255]}
-    rows = AutoTopUp.objects.filter(pk=account)
+    rows = AutoTopUp.objects.filter(pk=account, enabled=not on)
     return bool(
         rows.update(enabled=on, stopped=False, failures=0, failure="", next_try_at=None, updated_at=now, **what)
     )

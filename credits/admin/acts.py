@@ -31,7 +31,7 @@ from credits.plan import Actor
 from credits.refusals import Refusal
 from credits.services.approvals import Wish, ask_approval
 from credits.services.caps import AboveCap, Weight, check_cap, lock_day
-from credits.services.once import Once, Replay, money
+from credits.services.once import Once, Replay, keep, money
 
 
 class Motive(TypedDict, total=False):
@@ -126,16 +126,29 @@ class Act:
         if given is None:
             return self.preview(form, wanted)
         try:
-            done = self.confirmed(given, form.cleaned_data)
+            return self.go_through(form, given)
         except Replay:
-            messages.info(self.request, "This was done before. Nothing was done twice.")
-            return HttpResponseRedirect(self.home)
+            return self.again(given)
+
+    def go_through(self, form: forms.Form, given: Confirmation) -> HttpResponse:
+        """Do what was confirmed, or ask for it where it takes a second person. Raises Replay where either was done."""
+        try:
+            done = self.confirmed(given, form.cleaned_data)
         except AboveCap as above:
             return self.ask_approval(form, given, str(above))
         if done is None:
             return self.preview(form, given, changed=True)
         messages.success(self.request, show.in_zone(self.said(done, form.cleaned_data)))
         return HttpResponseRedirect(self.home)
+
+    def again(self, given: Confirmation) -> HttpResponse:
+        """Lead to what was asked for before, or say that it was done."""
+        asked = ApprovalRequest.objects.filter(key=given.asking).first()
+        if asked is None:
+            messages.info(self.request, "This was done before. Nothing was done twice.")
+            return HttpResponseRedirect(self.home)
+        messages.warning(self.request, f"This was asked for before: {asked.get_status_display().lower()}.")
+        return HttpResponseRedirect(show.page_of(ApprovalRequest, asked.pk))
 
     def confirmed(self, given: Confirmation, data: dict[str, Any]) -> Any:
         """Do what was confirmed and return it; or return None where what was shown no longer holds."""
@@ -171,13 +184,16 @@ class Act:
         return None
 
     def ask_approval(self, form: forms.Form, given: Confirmation, why: str) -> HttpResponse:
-        """Keep what was filled in for a second person. Pressed twice, it asks once."""
+        """Keep what was filled in for a second person, which spends the confirmation: it is asked for once, or done.
+
+        Otherwise whoever goes back, once their cap allows it, would do it beside who approves it. Raises Replay.
+        """
         data, weight = form.cleaned_data, self.weight(form.cleaned_data)
         if weight is None:
             raise PermissionDenied
         wish = Wish(
             weight,
-            key=f"{given.user}:{given.key}",
+            key=given.asking,
             why=why,
             account=self.owner,
             asked=self.kept(form),
@@ -185,11 +201,8 @@ class Act:
             request_id=request_id(self.request),
             **self.motive(data),
         )
-        row, new = ask_approval(wish=wish, actor=self.actor)
-        messages.warning(
-            self.request,
-            f"{why} It waits for somebody else's approval." if new else "This was asked for before.",
-        )
+        row, _ = keep(once=given.once(), act=lambda: ask_approval(wish=wish, actor=self.actor))
+        messages.warning(self.request, f"{why} It waits for somebody else's approval.")
         return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
 
     @property

@@ -7,12 +7,15 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 
+# What a switch is to be put to: what its page said, and not the contrary of what it is by the time it is pressed.
+ON, OFF = "on", "off"
 
-def ask(admin: Any, request: HttpRequest, *, title: str, explained: str, back: str) -> HttpResponse:
-    """Answer anything but a POST: show the page that asks."""
+
+def ask(admin: Any, request: HttpRequest, *, title: str, explained: str, back: str, to: str = "") -> HttpResponse:
+    """Answer anything but a POST: show the page that asks. ``to`` comes back with the POST."""
     if request.method != "GET":
         return HttpResponseNotAllowed(["GET", "POST"])
-    return render(admin, request, "admin/credits/ask.html", title=title, explained=explained, back=back)
+    return render(admin, request, "admin/credits/ask.html", title=title, explained=explained, back=back, to=to)
 
 
 def render(admin: Any, request: HttpRequest, template: str, **context: Any) -> HttpResponse:

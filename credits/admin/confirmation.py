@@ -52,6 +52,11 @@ class Confirmation:
             return None
         return given if (given.user, given.asked) == (self.user, self.asked) else None
 
+    @property
+    def asking(self) -> str:
+        """The key of the request for approval, where it takes a second person."""
+        return f"{self.user}:{self.key}"
+
     def once(self) -> Once:
         """Return the key under which the ledger does it once, however often the button is pressed."""
         return Once(f"staff:{self.user}", self.key, self.asked, _answer, _refused)

@@ -189,6 +189,9 @@ class EditForm(forms.Form):
     note = note("Why", most=500, help_text="Asked for where a limit changes.", required=False)
     ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
+    # What of the account was shown: two who edit it at once do not undo each other's work unseen.
+    seen = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
     LIMITS = ("overdraft_limit", "low_balance_threshold")
 
     def clean(self) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Transfer(Verb):
         return account_id(data["to"], self.unit)
 
     def hold(self, once: Once, data: dict[str, Any]) -> Sheet:
-        return known(lock_accounts([self.account.pk, self.target(data)], once=once, at=None), self.account.pk)
+        return self.fit(known(lock_accounts([self.account.pk, self.target(data)], once=once, at=None), self.account.pk))
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the status of both. Whether there is enough to move, the service judges."""

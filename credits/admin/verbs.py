@@ -25,6 +25,7 @@ from credits.amounts import say
 from credits.models import Account, AccountStatus, GrantCategory, Transaction
 from credits.models.memo import Reason
 from credits.plan import LotTerms, Memo, Sheet
+from credits.refusals import InvalidField
 from credits.services import accounts, corrections, history, movements
 from credits.services.caps import Weight
 from credits.services.locks import lock_account, read_account
@@ -119,12 +120,18 @@ class Verb(Act):
         return "; ".join(filter(None, (reason, ticket, data["note"])))
 
     def look(self, data: dict[str, Any]) -> Sheet:
-        """Return the account as it is."""
-        return read_account(self.account.pk)
+        """Return the account as it is. Raises InvalidField where the button is not for accounts of its status."""
+        return self.fit(read_account(self.account.pk))
 
     def hold(self, once: Once, data: dict[str, Any]) -> Sheet:
-        """Return the account, locked."""
-        return lock_account(self.account.pk, once=once, at=None)
+        """Return the account, locked. Raises what looking at it does."""
+        return self.fit(lock_account(self.account.pk, once=once, at=None))
+
+    def fit(self, sheet: Sheet) -> Sheet:
+        """Return an account that the button is for."""
+        if not self.offered(sheet.status):
+            raise InvalidField("account", f"The account is {AccountStatus(sheet.status).label.lower()}.")
+        return sheet
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of its status, and of no figure: an account in use has another balance every second.
@@ -293,20 +300,33 @@ class Edit(Verb):
 
     def form(self, data: Any = None) -> forms.Form:
         initial = {name: _plain(getattr(self.account, name)) for name in EDITED}
-        return EditForm(data, initial=initial)
+        return EditForm(data, initial={**initial, "seen": self.figures(None, {})})
 
     def go_on(self, form: forms.Form) -> HttpResponse:
         data = form.cleaned_data
-        changed = self.changed(data)
-        if changed.keys() & set(EditForm.LIMITS):
-            return super().go_on(form)
-        if changed:
-            with transaction.atomic():
-                self.hold(None, data)
+        if self.changed(data).keys() & set(EditForm.LIMITS):
+            confirms = "confirmation" in self.request.POST
+            return super().go_on(form) if confirms or not self.stale(data) else self.anew()
+        with transaction.atomic():
+            self.hold(None, data)
+            if self.stale(data):
+                return self.anew()
+            if self.changed(data):
                 self.changes = self.told(data)
                 self.record(self.act(None, data), data)
-            messages.success(self.request, show.in_zone(self.said(None, data)))
+                messages.success(self.request, show.in_zone(self.said(None, data)))
         return HttpResponseRedirect(self.home)
+
+    def stale(self, data: dict[str, Any]) -> bool:
+        """Whether the account has changed since its form was shown: what it says would be changed back unseen."""
+        return bool(data["seen"]) and data["seen"] != self.figures(None, {})
+
+    def anew(self) -> HttpResponse:
+        """Show the form as the account is now."""
+        messages.warning(
+            self.request, "Somebody changed the account meanwhile. This is how it is now: nothing was saved."
+        )
+        return self.ask(self.filled())
 
     def changed(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return what is to be different. The service takes None for "as it is"."""
@@ -315,7 +335,7 @@ class Edit(Verb):
         }
 
     def hold(self, once: Once | None, data: dict[str, Any]) -> Sheet:
-        sheet = lock_account(self.account.pk, once=once, at=None)
+        sheet = self.fit(lock_account(self.account.pk, once=once, at=None))
         self.account.refresh_from_db()
         return sheet
 

@@ -129,6 +129,17 @@ def withdraw(_once: Once | None, /, *, request: int, asker: Actor, request_id: s
     return row
 
 
+def withdrawing_requests(*, bulk: int, act: Callable[[], bool]) -> bool:
+    """Decide on a bulk without its requests: where ``act`` does, they are withdrawn. Returns what it returns."""
+    waiting = ApprovalRequest.objects.filter(bulk=bulk, status=ApprovalStatus.WAITING)
+    # In the order of locks: who approves one has it, and waits for the bulk.
+    list(waiting.select_for_update(no_key=True))
+    done = act()
+    if done:
+        waiting.update(status=ApprovalStatus.WITHDRAWN, decided_at=timezone.now())
+    return done
+
+
 def lapse_due_approvals() -> int:
     """Let lapse what nobody decided on in time. Returns how many."""
     return _due().update(status=ApprovalStatus.LAPSED)

@@ -27,6 +27,7 @@ from credits.models.fields import MAX_AMOUNT
 from credits.plan import Actor, Memo
 from credits.plan.state import ZERO
 from credits.services import bulk_undo
+from credits.services.approvals import withdrawing_requests
 from credits.services.batch import Item, Verb, post_batch
 from credits.services.bulk_log import record_finish, sums_of
 from credits.services.bulk_undo import Back
@@ -149,10 +150,12 @@ def confirm_bulk(*, bulk: int, actor: Actor, approved_by: str = "") -> bool:
     return bool(checked.update(status=BulkStatus.RUNNING, approved_by=approved_by, confirmed_at=timezone.now()))
 
 
+@transaction.atomic
 def discard_bulk(*, bulk: int) -> bool:
-    """Let a checked one never be applied. Returns whether it was this call that did."""
+    """Let a checked one never be applied, and ask nobody for it. Returns whether it was this call that did."""
     checked = BulkAdjustment.objects.filter(pk=bulk, status=BulkStatus.CHECKED)
-    return bool(checked.update(status=BulkStatus.DISCARDED, finished_at=timezone.now()))
+    values = {"status": BulkStatus.DISCARDED, "finished_at": timezone.now()}
+    return withdrawing_requests(bulk=bulk, act=lambda: bool(checked.update(**values)))
 
 
 def apply_running_bulks() -> Done:

@@ -227,6 +227,9 @@ def test_when_it_is_approved_a_worker_is_told_at_once(lea: Desk, fin: Desk, alic
 def test_of_one_that_was_discarded_the_request_says_so(lea: Desk, fin: Desk, alice: Account) -> None:
     row = checked(lea, (alice.external_id, "6000"))
     confirm(lea, row)
+    seen = fin.get(page(ApprovalRequest.objects.get()))
     lea.post(f"credits/bulkadjustment/{row.pk}/discard/")
 
-    assert "It is not waiting to be confirmed any more" in text(fin.get(page(ApprovalRequest.objects.get())))
+    decide(fin, ApprovalRequest.objects.get(), shown=seen)
+
+    assert "It is decided already: withdrawn" in text(fin.get(page(ApprovalRequest.objects.get())))

@@ -18,7 +18,7 @@ from django.utils import timezone
 from billing.models import AutoTopUp, Checkout, Payment, ProviderEvent
 from billing.providers import stripe
 from billing.services import reconciliation, refunds, topups
-from credits.models import Account
+from credits.models import Account, StaffAct
 from credits.services.accounts import freeze_account
 from tests.billing.till import WHO, Till, standing
 from tests.conftest import Api, stripe_settings
@@ -345,10 +345,18 @@ class TestTheDesk:
         assert b"Switch it on again?" in desk.get(f"{page}/switch/").content
         assert not row().enabled
 
-        assert "It is on again." in desk.post(f"{page}/switch/", follow=True).content.decode()
+        def switch(to: str) -> str:
+            return str(desk.post(f"{page}/switch/", {"to": to}, follow=True).content.decode())
+
+        assert "It is on again." in switch("on")
         assert (row().enabled, row().failures) == (True, 0)
-        assert "It is off." in desk.post(f"{page}/switch/", follow=True).content.decode()
-        assert row().off_reason == "Switched off by carol"
+        # Of two who look at it while it is on, and press, the second does not switch it on.
+        assert b'name="to" value="off"' in desk.get(f"{page}/switch/").content
+        assert "It is off." in switch("off")
+        assert "It is off already." in switch("off")
+        assert desk.post(f"{page}/switch/").status_code == 405
+        assert (row().enabled, row().off_reason) == (False, "Switched off by carol")
+        assert StaffAct.objects.filter(action="switch").count() == 2
 
 
 @pytest.mark.parametrize("failures", range(1, 40))

@@ -106,16 +106,17 @@ class TestAnEndpoint:
         path = f"{ENDPOINTS}/{hook.endpoint.pk}"
 
         assert b"Disable the endpoint?" in desk.get(f"{path}/switch/").content
-        desk.post(f"{path}/switch/")
+        for _ in range(2):
+            desk.post(f"{path}/switch/", to="off")
         assert (hook.row.status, hook.row.status_reason) == ("disabled", "Disabled by carol")
         assert b"Webhook endpoints disabled" in desk.get("").content
-        desk.post(f"{path}/switch/")
+        desk.post(f"{path}/switch/", to="on")
         assert hook.row.status == "active"
         assert b"Delete the endpoint?" in desk.get(f"{path}/delete-for-good/").content
         desk.post(f"{path}/delete-for-good/")
         assert hook.row.status == "deleted"
 
-        assert desk.post(f"{path}/switch/").status_code == 404
+        assert desk.post(f"{path}/switch/", to="on").status_code == 404
         assert [act.split()[0] for act in acts()] == ["Disabled", "Enabled", "Deleted"]
         assert "Rotate secret" not in text(desk.get(f"{path}/change/"))
 
