@@ -201,9 +201,11 @@ class Act:
             request_id=request_id(self.request),
             **self.motive(data),
         )
-        row, _ = keep(once=given.once(), act=lambda: ask_approval(wish=wish, actor=self.actor))
+        asked: tuple[ApprovalRequest, bool] = keep(
+            once=given.once(), act=lambda: ask_approval(wish=wish, actor=self.actor)
+        )
         messages.warning(self.request, f"{why} It waits for somebody else's approval.")
-        return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
+        return HttpResponseRedirect(show.page_of(ApprovalRequest, asked[0].pk))
 
     @property
     def owner(self) -> UUID | None:

@@ -101,6 +101,20 @@ class TestTheCap:
         assert "More than 4 USD at once takes a second person." in shown
         assert "Ask for approval" in shown
 
+    def test_gives_it_back_once_that_was_asked_for_and_is_allowed_by_now(
+        self, lea: Desk, fin: Desk, till: Till, paid: Payment
+    ) -> None:
+        given = confirmation(fill(lea, paid, "4.50"))
+        fill(lea, paid, "4.50", given)
+        StaffCap.objects.filter(role="Support lead", action="refund-payment").update(per_action=50, per_day=60)
+
+        fill(lea, paid, "4.50", given)
+        assert at_the_provider(till) == []
+        decide(fin, ApprovalRequest.objects.get())
+        fill(lea, paid, "4.50", given)
+
+        assert at_the_provider(till) == [450]
+
     def test_makes_a_request_of_what_is_above_it(self, lea: Desk, till: Till, paid: Payment, bob: Account) -> None:
         row = ask(lea, paid, "4.01")
 
