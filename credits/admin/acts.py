@@ -201,11 +201,13 @@ class Act:
             request_id=request_id(self.request),
             **self.motive(data),
         )
-        asked: tuple[ApprovalRequest, bool] = keep(
-            once=given.once(), act=lambda: ask_approval(wish=wish, actor=self.actor)
-        )
+        row, _ = self.wished(given, wish)
         messages.warning(self.request, f"{why} It waits for somebody else's approval.")
-        return HttpResponseRedirect(show.page_of(ApprovalRequest, asked[0].pk))
+        return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
+
+    def wished(self, given: Confirmation, wish: Wish) -> tuple[ApprovalRequest, bool]:
+        """Ask for it under the confirmation's own key. Raises Replay where that was used."""
+        return keep(once=given.once(), act=lambda: ask_approval(wish=wish, actor=self.actor))
 
     @property
     def owner(self) -> UUID | None:
