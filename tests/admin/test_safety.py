@@ -65,6 +65,16 @@ class TestSigningIn:
                 sign_in("wrong")
             assert sign_in(PASSWORD).status_code == 302
 
+    @pytest.mark.parametrize("name", ["n" * 256, "n" * 100_000, "\u4e2d" * 300, "sam\x00", "\x00" * 300])
+    def test_fails_as_ever_whatever_is_typed_for_a_name(self, sam: User, name: str) -> None:
+        answer = sign_in("wrong", name)
+
+        assert answer.status_code == 200
+        assert not answer.wsgi_request.user.is_authenticated
+
+    def test_by_a_name_without_end_is_locked_too(self, sam: User) -> None:
+        assert [sign_in("wrong", "n" * 1000).status_code for _ in range(5)] == [200] * 4 + [429]
+
     def test_never_tells_what_was_typed(self, sam: User) -> None:
         sign_in("my secret")
 
