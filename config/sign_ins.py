@@ -13,7 +13,6 @@ from credits.admin.logged import request_id
 from credits.plan import Actor
 from credits.services.staff import NOBODY, Told, record_act
 
-
 # So much of a name the table of failures keeps. No user's name is as long.
 KEPT_OF_A_NAME = 255
 

@@ -139,7 +139,8 @@ class ApiKeyAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Offer to revoke what is not revoked."""
         offered: list[UnfoldAction] = super().get_actions_detail(request, object_id)
-        return offered if ApiKey.objects.filter(pk=object_id, revoked_at=None).exists() else []
+        row = self.get_object(request, object_id)
+        return offered if row is not None and row.revoked_at is None else []
 
     @button("Revoke", path="revoke", icon="block", permission="revoke_apikey", danger=True)
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -75,6 +75,7 @@ class PriceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     list_display = ("subject", "unit", "costs", "state", "since", "ends", "numbered", "note", "created_by")
     list_filter = (State, Kind, ("unit", RelatedDropdownFilter), ("scheme", ChoicesDropdownFilter))
+    linked_by = ("feature",)
     search_fields = ("feature__icontains", "model__icontains", "note__icontains")
     search_help_text = "A part of a feature's code, a model's name or a note."
     ordering = ("feature", "model", "unit", "-version")
