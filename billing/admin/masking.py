@@ -26,7 +26,7 @@ CARD = re.compile(r"(?<!\w)[0-9](?:[ \u00a0-]?[0-9]){12,18}(?!\w)")
 # A name and its password, in base64. “Basic Monthly” is a plan.
 BASIC = re.compile(r"(\bauthorization\W{1,4})?\bbasic\s+([\w+/-]+={0,2})", re.IGNORECASE)
 # What stands before the @ of an address.
-PASSED = re.compile(r"(?<=://)[^\s/?#@]+(?=@)")
+PASSED = re.compile(r"(?<=://)[^\s/?#]+(?=@)")
 # Behind the # of a page to pay on stands what opens it; the path of a portal's page does.
 PAGES = re.compile(r"(https?://[\w.-]+\.stripe\.com/[^\s#]*#|https?://billing\.stripe\.com/p/session/)\S+")
 

@@ -84,6 +84,7 @@ class TestMasking:
             ("authorization: bearer abc123==", f"authorization: {MASK}"),
             ("it sent basic dXNlcjpwYTU1", f"it sent {MASK}"),
             ("Authorization: Basic dXNlcjpwYTU1", f"Authorization: {MASK}"),
+            ("https://user:p@ss@host/x", f"https://{MASK}@host/x"),
             ("see https://user:pa55@host/x?a=1", f"see https://{MASK}@host/x?a=1"),
             ("the token eyJhbGciOiJI.eyJzdWIi.sig-1_2", f"the token {MASK}"),
             ("my card is 4242424242424242.", f"my card is {MASK}."),
