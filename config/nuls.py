@@ -1,11 +1,14 @@
-"""No text has a NUL character, and PostgreSQL takes none: a list of the admin that is asked for one says so."""
+"""No text has a NUL character, and PostgreSQL takes none: a list of the admin that is asked for one says so.
+
+An address of the admin that has one leads nowhere.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.deprecation import MiddlewareMixin
 
 LIST = "_changelist"
@@ -13,7 +16,9 @@ LIST = "_changelist"
 
 class NulMiddleware(MiddlewareMixin):
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Refuse a filter that has a NUL in it: nothing is looked up or done, and the other filters stay."""
+        """Refuse an address or a filter that has a NUL in it: nothing is looked up, and the other filters stay."""
+        if "\0" in request.path_info and request.path_info.startswith("/admin/"):
+            raise Http404("No address holds a NUL.")
         match = request.resolver_match
         if match is None or match.app_name != "admin" or not (match.url_name or "").endswith(LIST):
             return None

@@ -287,6 +287,7 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "config.backen
 AXES_FAILURE_LIMIT = env.whole("LOGIN_FAILURES", 5, least=1, most=100)
 AXES_COOLOFF_TIME = timedelta(minutes=env.whole("LOGIN_LOCK_MINUTES", 15, least=1))
 AXES_LOCKOUT_PARAMETERS = ["username"]
+AXES_USERNAME_CALLABLE = "config.sign_ins.name_of"
 # It asks for addresses, because agents and cookies can be changed: neither is looked at.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 AXES_RESET_ON_SUCCESS = True

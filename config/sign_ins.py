@@ -13,6 +13,15 @@ from credits.admin.logged import request_id
 from credits.plan import Actor
 from credits.services.staff import NOBODY, Told, record_act
 
+# So much of a name the table of failures keeps. No user's name is as long.
+KEPT_OF_A_NAME = 255
+
+
+def name_of(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
+    """Return the name that failures are counted by: as much of what was typed as is kept of a name."""
+    name = (request.POST if credentials is None else credentials).get("username")
+    return None if name is None else str(name).replace("\x00", "")[:KEPT_OF_A_NAME]
+
 
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest, user: Any, **_signal: Any) -> None:

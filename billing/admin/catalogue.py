@@ -17,6 +17,7 @@ from billing.services.catalogue import Cost, cost_of
 from credits.admin import show
 from credits.admin.buttons import button
 from credits.admin.logged import actor_of, request_id
+from credits.admin.lookups import Offered
 from credits.admin.policies import ReadOnly
 from credits.refusals import Refusal
 from credits.services.staff import Told, record_act
@@ -25,7 +26,7 @@ PUBLISH = "It gets a price at the payment provider's, or takes the one that stan
 
 
 @admin.register(Pack)
-class PackAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class PackAdmin(ReadOnly, Offered, ModelAdmin):  # type: ignore[misc]
     """What is sold. Who has a page open keeps the terms that it was opened on."""
 
     list_display = ("name", "code", "brings", "price", "expires_after_days", "active", "price_reference")
@@ -94,7 +95,7 @@ class PackAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(PlanPrice)
-class PlanPriceAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class PlanPriceAdmin(ReadOnly, Offered, ModelAdmin):  # type: ignore[misc]
     """Which of the provider's prices pays for which version of a plan."""
 
     list_display = ("version", "costs", "price_reference", "since")

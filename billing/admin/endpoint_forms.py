@@ -6,11 +6,10 @@ from django import forms
 from django.conf import settings
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from credits.admin.forms import MomentField
+from credits.admin.forms import MomentField, WholeField
 from credits.models import EventType
 
 
@@ -47,11 +46,10 @@ class EndpointForm(TermsForm):
 
 
 class RotationForm(forms.Form):
-    overlap_hours = forms.IntegerField(
+    overlap_hours = WholeField(
         label="Hours",
         min_value=0,
         max_value=720,
-        widget=UnfoldAdminIntegerFieldWidget(),
         help_text="How long the old secret signs beside the new one. 0 where it has leaked.",
     )
 

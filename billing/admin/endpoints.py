@@ -91,12 +91,12 @@ class WebhookEndpointAdmin(EndpointVerbs, ReadOnly, Bounded, ModelAdmin):  # typ
         return queryset.filter(pk=pk) if pk else queryset.filter(owner=term), False
 
     @admin.display(description="Address")
-    def to(self, row: WebhookEndpoint) -> str:
-        return row.url
+    def to(self, row: WebhookEndpoint) -> SafeString:
+        return show.apart(row.url)
 
     @admin.display(description="Whose events")
-    def whose(self, row: WebhookEndpoint) -> str:
-        return row.owner or "Everybody's"
+    def whose(self, row: WebhookEndpoint) -> SafeString | str:
+        return show.apart(row.owner) or "Everybody's"
 
     @admin.display(description="Status")
     def state(self, row: WebhookEndpoint) -> SafeString:

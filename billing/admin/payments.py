@@ -91,7 +91,8 @@ class PaymentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Offer no refund while a bank decides: its page says so."""
-        disputed = Payment.objects.filter(pk=object_id, under_dispute=True).exists()
+        row = self.get_object(request, object_id)
+        disputed = row is not None and row.under_dispute
         return [] if disputed else list(super().get_actions_detail(request, object_id))
 
     @button("Refund", path=RefundPayment.path, icon="undo", permission="refund_payment")

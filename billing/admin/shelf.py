@@ -72,7 +72,7 @@ class NewPack(ShelfAct):
     @property
     def places(self) -> int:
         """Those of the unit that is asked for."""
-        known = Unit.objects.filter(pk=self.request.POST.get("unit", "")).first()
+        known = Unit.objects.filter(pk=self.request.POST.get("unit", "").replace("\0", "")).first()
         return known.decimal_places if known else DECIMAL_PLACES
 
     def cost(self, data: dict[str, Any]) -> Cost:
@@ -227,7 +227,7 @@ class MapPrice(ShelfAct):
     @property
     def places(self) -> int:
         """Those of the unit that is asked for."""
-        known = Unit.objects.filter(pk=self.request.POST.get("unit", "")).first()
+        known = Unit.objects.filter(pk=self.request.POST.get("unit", "").replace("\0", "")).first()
         return known.decimal_places if known else DECIMAL_PLACES
 
     def cost(self, data: dict[str, Any]) -> Cost:

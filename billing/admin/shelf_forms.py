@@ -6,10 +6,10 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from billing.models import Pack
-from credits.admin.forms import AmountField
+from credits.admin.forms import AmountField, WholeField
 from credits.amounts import places_of
 from credits.models import Unit
 from subscriptions.models import PlanVersion
@@ -37,8 +37,8 @@ class PackForm(forms.Form):
         max_length=3, help_text="Its ISO 4217 code, such as USD.", initial="USD", widget=UnfoldAdminTextInputWidget,
         validators=[RegexValidator(r"^[A-Za-z]{3}$", "Write three letters, such as USD.")],
     )  # fmt: skip
-    expires_after_days = forms.IntegerField(
-        required=False, min_value=1, max_value=36_500, widget=UnfoldAdminIntegerFieldWidget,
+    expires_after_days = WholeField(
+        required=False, min_value=1, max_value=36_500,
         help_text="How long its credits last. Empty: they do not expire.",
     )  # fmt: skip
     price_reference = reference(required=False, help_text="The id of a price. Empty: “Publish” makes one.")

@@ -16,6 +16,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from credits.admin import show
 from credits.admin.logged import Logged, actor_of, request_id
+from credits.admin.lookups import Offered
 from credits.services.caps import rename_role
 from credits.services.staff import Told, record_act
 
@@ -72,7 +73,7 @@ class Rights(Logged):
 
 
 @admin.register(User)
-class UserAdmin(Rights, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]  # unfold has no types
+class UserAdmin(Rights, Offered, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]  # unfold has no types
     """Staff. What somebody may do comes from their groups; the verbs of the ledger are permissions of accounts."""
 
     form = UserChangeForm
@@ -87,5 +88,5 @@ class UserAdmin(Rights, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-
 
 
 @admin.register(Group)
-class GroupAdmin(Rights, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class GroupAdmin(Rights, Offered, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Sets of permissions, for example support and finance."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.schedules import ParseException, crontab
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,6 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
+from credits.admin.lookups import Offered
 
 admin.site.unregister([PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule])
 
@@ -32,7 +35,7 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):  # type: ignore[misc]
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
+class PeriodicTaskAdmin(Offered, beat.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
     """The schedule. A job that has no row gets one with the next migrate; one that is there stays as it is."""
 
     form = PeriodicTaskForm
@@ -70,14 +73,37 @@ class TasksInline(TabularInline):  # type: ignore[misc]
         return False
 
 
-class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]
+class ScheduleAdmin(Offered, ModelAdmin):  # type: ignore[misc]
     """How often, for the rows of the schedule to refer to."""
 
     inlines = (TasksInline,)
 
 
+class CrontabForm(forms.ModelForm):  # type: ignore[type-arg]
+    """When, as cron has it: what Celery cannot read is refused here, and not when it is shown."""
+
+    PARTS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What the page showed at first is sent back to be compared, and is looked up as a file's name.
+        if "timezone" in self.fields:
+            self.fields["timezone"].show_hidden_initial = False
+
+    def clean(self) -> dict[str, Any]:
+        """Ask Celery about each part."""
+        data = super().clean() or {}
+        for name in self.PARTS:
+            try:
+                crontab(**{name: data.get(name, "*")})
+            except (ParseException, ValueError):
+                self.add_error(name, "Celery cannot read that.")
+        return data
+
+
 @admin.register(CrontabSchedule)
 class CrontabScheduleAdmin(ScheduleAdmin):
+    form = CrontabForm
     list_display = ("__str__", "human_readable")
     fields = ("human_readable", "minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
     readonly_fields = ("human_readable",)

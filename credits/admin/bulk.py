@@ -93,9 +93,11 @@ class UploadForm(ReasonForm):
 class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every bulk adjustment, newest first."""
 
-    list_display = ("file_name", "state", "lines", "done", "refused", "actor_name", "made")
+    list_display = ("name", "state", "lines", "done", "refused", "actor_name", "made")
     ordering = ("-id",)
     list_before_template = "admin/credits/bulk/new.html"
+
+    name = show.text_of("file_name", "File name")
 
     @admin.display(description="Status")
     def state(self, row: BulkAdjustment) -> SafeString:

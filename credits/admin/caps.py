@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from credits.admin import show
 from credits.admin.forms import AmountField
 from credits.admin.logged import Logged, actor_of, request_id
+from credits.admin.lookups import Offered
 from credits.amounts import places_of
 from credits.models import CappedAction, StaffCap, Unit
 from credits.models.fields import DECIMAL_PLACES
@@ -57,7 +58,7 @@ class CapForm(forms.ModelForm):  # type: ignore[type-arg]
     def _places(self, unit: str) -> int:
         if self.data.get(self.add_prefix("action")) == CappedAction.REFUND_PAYMENT:
             return places_of(unit)
-        known = Unit.objects.filter(pk=unit).values_list("decimal_places", flat=True).first()
+        known = Unit.objects.filter(pk=unit.replace("\0", "")).values_list("decimal_places", flat=True).first()
         return DECIMAL_PLACES if known is None else known
 
     def clean(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class CapForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(StaffCap)
-class StaffCapAdmin(Logged, ModelAdmin):  # type: ignore[misc]
+class StaffCapAdmin(Logged, Offered, ModelAdmin):  # type: ignore[misc]
     """Above its cap, an action waits for a second person. A role without caps for an action has none."""
 
     form = CapForm

@@ -26,6 +26,7 @@ from credits.models.memo import Reason
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MOMENT = re.compile(DAY.pattern + r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
+WHOLE = re.compile(r"[+-]?[0-9]+")
 TICKET = "The support ticket or chat this is about, for example SUP-1042."
 
 
@@ -106,6 +107,18 @@ class AmountField(forms.DecimalField):
             return read_written(value, self.places)
         except ValueError as error:
             raise forms.ValidationError(str(error), code="invalid") from error
+
+
+class WholeField(forms.IntegerField):
+    """A whole number in plain digits: neither 1_000 nor digits of other scripts."""
+
+    widget = UnfoldAdminIntegerFieldWidget
+
+    def to_python(self, value: Any) -> Any:
+        """Take plain digits alone."""
+        if isinstance(value, str) and value.strip() and not WHOLE.fullmatch(value.strip()):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
 
 
 def note(label: str, *, most: int, help_text: str, required: bool) -> forms.CharField:
@@ -219,12 +232,11 @@ class KeyForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices, help_text="What it may do.", widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
-    rate_limit = forms.IntegerField(
+    rate_limit = WholeField(
         required=False,
         max_value=2**31 - 1,
         validators=[MinValueValidator(1)],
         help_text="Requests a minute; empty is the setting's.",
-        widget=UnfoldAdminIntegerFieldWidget,
     )
     expires_at = MomentField(
         label="Expires at (UTC)", required=False, help_text="When it stops working; empty is never."

@@ -57,7 +57,7 @@ class State(DropdownFilter):  # type: ignore[misc]
 class ApiKeyAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """A key is made and revoked, and never changed in between: what it may do is fixed when somebody gets it."""
 
-    list_display = ("name", "owner", "prefix", "may", "state", "used", "made", "created_by")
+    list_display = ("called", "whose", "prefix", "may", "state", "used", "made", "created_by")
     list_filter = (State,)
     search_fields = ("name", "owner", "prefix")
     fieldsets = (
@@ -66,6 +66,9 @@ class ApiKeyAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         ("Use", {"fields": ("used", "made", "created_by", "revoked")}),
     )
     actions_detail = ("revoke",)
+
+    called = show.text_of("name", "Name")
+    whose = show.text_of("owner", "Owner")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever has the permission may make keys."""
@@ -139,7 +142,8 @@ class ApiKeyAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Offer to revoke what is not revoked."""
         offered: list[UnfoldAction] = super().get_actions_detail(request, object_id)
-        return offered if ApiKey.objects.filter(pk=object_id, revoked_at=None).exists() else []
+        row = self.get_object(request, object_id)
+        return offered if row is not None and row.revoked_at is None else []
 
     @button("Revoke", path="revoke", icon="block", permission="revoke_apikey", danger=True)
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:

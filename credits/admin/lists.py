@@ -22,6 +22,7 @@ from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
 from unfold.views import ChangeList
 
 from credits.admin.forms import DayField
+from credits.admin.lookups import Offered
 from credits.models import Account
 
 # Nobody turns two hundred pages; a filter or the search leads further.
@@ -71,7 +72,7 @@ class BoundedChangeList(ChangeList):  # type: ignore[misc]
         self.full_result_count = self.result_count
 
 
-class Bounded:
+class Bounded(Offered):
     """A list that neither counts everything nor waits for ever."""
 
     paginator = BoundedPaginator

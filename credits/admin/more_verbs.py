@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits import plan
 from credits.admin import desk, show
 from credits.admin.confirmation import digest
-from credits.admin.forms import TICKET, AmountField, ReasonForm, note
+from credits.admin.forms import TICKET, AmountField, ReasonForm, WholeField, note
 from credits.admin.previews import Change
 from credits.admin.verbs import Edit, Freeze, Unfreeze, Verb
 from credits.models import Hold, HoldStatus
@@ -85,11 +85,10 @@ class HoldForm(forms.Form):
 
 
 class ExtendForm(HoldForm):
-    hours = forms.IntegerField(
+    hours = WholeField(
         min_value=1,
         max_value=24 * 30,
         help_text="It times out so many hours from now.",
-        widget=UnfoldAdminIntegerFieldWidget,
     )
     field_order = ("held", "hours", "note", "ticket")
 

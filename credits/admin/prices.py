@@ -73,8 +73,9 @@ class Kind(DropdownFilter):  # type: ignore[misc]
 class PriceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every version there was. A price never changes: another one takes its place."""
 
-    list_display = ("subject", "unit", "costs", "state", "since", "ends", "numbered", "note", "created_by")
+    list_display = ("subject", "unit", "costs", "state", "since", "ends", "numbered", "why", "created_by")
     list_filter = (State, Kind, ("unit", RelatedDropdownFilter), ("scheme", ChoicesDropdownFilter))
+    linked_by = ("feature",)
     search_fields = ("feature__icontains", "model__icontains", "note__icontains")
     search_help_text = "A part of a feature's code, a model's name or a note."
     ordering = ("feature", "model", "unit", "-version")
@@ -84,6 +85,8 @@ class PriceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         ("Why", {"fields": ("note", "created_by", "made")}),
     )
     actions_list = ("new_price", "import_list")
+
+    why = show.text_of("note", "Note")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> list[str]:
         return [name for _, page in self.fieldsets for name in page["fields"]]

@@ -107,12 +107,13 @@ def moment_of(field: str, label: str) -> Callable[[Any, Any], SafeString | str]:
     return told
 
 
-def text_of(field: str, label: str) -> Callable[[Any, Any], str]:
+def text_of(field: str, label: str) -> Callable[[Any, Any], SafeString | str]:
     """Return a column or field of an admin that tells a text of a row, or that there is none."""
 
     @admin.display(description=label)
-    def told(_page: Any, row: Any) -> str:
-        return getattr(row, field) or EMPTY
+    def told(_page: Any, row: Any) -> SafeString | str:
+        text = getattr(row, field)
+        return apart(text) if text else EMPTY
 
     return told
 

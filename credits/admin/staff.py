@@ -67,7 +67,7 @@ class Ticket(TextFilter):  # type: ignore[misc]
 class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every act of staff, newest first."""
 
-    list_display = ("when", "who", "did", "said", "owner", "why", "ticket")
+    list_display = ("when", "who", "did", "said", "owner", "why", "under")
     list_display_links = ("when",)
     list_filter = (What, Who, OfAccount, Ticket, ("at", Days))
     list_before_template = "admin/credits/of_account.html"
@@ -81,6 +81,7 @@ class StaffActAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     )
 
     who = show.text_of("actor_name", "Who")
+    under = show.text_of("ticket", "Ticket")
 
     def get_readonly_fields(self, request: HttpRequest, obj: StaffAct | None = None) -> list[str]:
         return [name for _, page in self.fieldsets for name in page["fields"]]

@@ -7,7 +7,7 @@ movements at a time: where they do not fill a page, the next address goes on fro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -32,6 +32,8 @@ from credits.services.history import draws_of
 ROWS = 25
 # So many movements a filter looks at before it asks whether to go on.
 LOOKED_AT = 20_000
+# The last day that has one behind it.
+LAST = date(9999, 12, 30)
 FOR = {
     TransactionKind.TOPUP: "bought",
     TransactionKind.PLAN: "by",
@@ -101,7 +103,7 @@ def _filters(wanted: dict[str, Any]) -> dict[str, Any]:
     if wanted.get("since"):
         filters["recorded_at__gte"] = _midnight(wanted["since"])
     if wanted.get("until"):
-        filters["recorded_at__lt"] = _midnight(wanted["until"]) + timedelta(days=1)
+        filters["recorded_at__lt"] = _midnight(min(wanted["until"], LAST)) + timedelta(days=1)
     return filters
 
 
@@ -112,7 +114,7 @@ def _midnight(day: Any) -> datetime:
 def _span(account: Account, wanted: dict[str, Any], top: int) -> tuple[int, int]:
     """Return between which numbers to look: days lead to numbers by an index."""
     if wanted.get("until"):
-        top = min(top, last_before(account.pk, _midnight(wanted["until"]) + timedelta(days=1)) + 1)
+        top = min(top, last_before(account.pk, _midnight(min(wanted["until"], LAST)) + timedelta(days=1)) + 1)
     since = last_before(account.pk, _midnight(wanted["since"])) + 1 if wanted.get("since") else 1
     bottom = max(top - LOOKED_AT, since)
     return top, bottom if bottom > since else 0

@@ -8,13 +8,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from credits.admin.lookups import Offered
 from credits.admin.policies import Kept
 from credits.models import Unit
 from credits.services import measures
 
 
 @admin.register(Unit)
-class UnitAdmin(Kept, ModelAdmin):  # type: ignore[misc]
+class UnitAdmin(Kept, Offered, ModelAdmin):  # type: ignore[misc]
     """A unit may be added and renamed. Its code and its smallest step are fixed once amounts were judged by them."""
 
     list_display = ("code", "name", "decimal_places")

@@ -122,7 +122,8 @@ class UnpricedUsageAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Sequence[UnfoldAction]:
         """Offer to rate what is not rated."""
         offered: list[UnfoldAction] = super().get_actions_detail(request, object_id)
-        return offered if UnpricedUsage.objects.filter(pk=object_id, status=UnpricedStatus.OPEN).exists() else []
+        row = self.get_object(request, object_id)
+        return offered if row is not None and row.status == UnpricedStatus.OPEN else []
 
     @button("Rate", path=Rate.path, icon="price_check", permission="rate_unpricedusage")
     def rate(self, request: HttpRequest, object_id: str) -> HttpResponse:

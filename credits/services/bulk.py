@@ -23,7 +23,7 @@ from credits import refusals, units
 from credits.amounts import read_written, say
 from credits.models import Account, AccountStatus, BulkAdjustment, BulkLine, BulkStatus, LineStatus
 from credits.models.accounts import account_id
-from credits.models.fields import MAX_AMOUNT
+from credits.models.fields import MAX_AMOUNT, MAX_BALANCE
 from credits.plan import Actor, Memo
 from credits.plan.state import ZERO
 from credits.services import bulk_undo
@@ -78,7 +78,7 @@ class Foreseen:
 def check_bulk(*, file_name: str, unit: str, lines: Iterable[Asked], why: Why) -> BulkAdjustment:
     """Check every line and keep them, good and bad. Moves nothing.
 
-    Raises InvalidField where there are no lines, or more than fifty thousand.
+    Raises InvalidField where there are no lines, or more than fifty thousand, or where they are too much in all.
     """
     asked = list(islice(lines, MOST_LINES + 1))
     if not asked:
@@ -307,13 +307,15 @@ def _keep(
     rows: list[BulkLine], file_name: str, unit: str, why: Why, *, undoes: BulkAdjustment | None = None, digest: str = ""
 ) -> BulkAdjustment:
     good = [row.amount for row in rows if row.status == LineStatus.READY and row.amount is not None]
+    added, taken = sum((one for one in good if one > 0), ZERO), -sum((one for one in good if one < 0), ZERO)
+    if max(added, taken) > MAX_BALANCE:
+        raise refusals.InvalidField("file", f"Its lines add or take more than {say(MAX_BALANCE)} in all: split it.")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '60s'")
         bulk = BulkAdjustment.objects.create(
             file_name=file_name[:200], unit_id=unit, reason=why.reason, note=why.note, ticket=why.ticket,
             undoes=undoes, digest=digest, lines_count=len(rows), bad_count=len(rows) - len(good),
-            total_added=sum((one for one in good if one > 0), ZERO),
-            total_taken=-sum((one for one in good if one < 0), ZERO),
+            total_added=added, total_taken=taken,
             actor_id=why.actor.id, actor_name=why.actor.name, request_id=why.request_id, created_at=timezone.now(),
         )  # fmt: skip
         for row in rows:

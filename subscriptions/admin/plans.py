@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from credits.admin import show
+from credits.admin.lookups import Offered
 from credits.admin.policies import Kept, ReadOnly
 from credits.amounts import say_money
 from subscriptions.models import Plan, PlanVersion
@@ -20,7 +21,7 @@ from subscriptions.services.plans import change_plan, preview_plan_version
 
 
 @admin.register(Plan)
-class PlanAdmin(Kept, ModelAdmin):  # type: ignore[misc]
+class PlanAdmin(Kept, Offered, ModelAdmin):  # type: ignore[misc]
     """What is sold. Its name may change, and whether it is offered; the rest is for its versions to say."""
 
     list_display = ("code", "name", "rank", "is_default", "active")
@@ -52,7 +53,7 @@ class PlanAdmin(Kept, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(PlanVersion)
-class PlanVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class PlanVersionAdmin(ReadOnly, Offered, ModelAdmin):  # type: ignore[misc]
     """What a plan brings, version by version."""
 
     list_display = ("__str__", "price", "brings", "trial_days", "grace_days", "made")

@@ -8,7 +8,10 @@ from decimal import Decimal
 import pytest
 from django import forms
 
-from credits.admin.forms import AmountField, DayField, MomentField
+from billing.admin.endpoint_forms import RotationForm
+from billing.admin.shelf_forms import PackForm
+from credits.admin.forms import AmountField, DayField, KeyForm, MomentField, WholeField
+from credits.admin.more_verbs import ExtendForm
 from credits.models import Account
 from tests.admin.conftest import Desk, text
 
@@ -29,6 +32,21 @@ def test_a_day_is_written_one_way(odd: str) -> None:
     with pytest.raises(forms.ValidationError, match="as in 2026-12-31"):
         DayField().clean(odd)
     assert DayField().clean(" 2026-12-11 ") == date(2026, 12, 11)
+
+
+@pytest.mark.parametrize("odd", ["٣", "３", "1_000", "1,000", "1e3", "3.0"])
+def test_a_whole_number_is_written_one_way(odd: str) -> None:
+    with pytest.raises(forms.ValidationError, match="whole number"):
+        WholeField().clean(odd)
+    assert WholeField().clean(" 30 ") == 30
+
+
+def test_each_whole_number_of_the_desk_is() -> None:
+    for form in (KeyForm, ExtendForm, PackForm, RotationForm):
+        fields = [field for field in form.base_fields.values() if isinstance(field, forms.IntegerField)]
+        whole = [field for field in fields if not isinstance(field, forms.DecimalField)]
+        assert whole
+        assert all(isinstance(field, WholeField) for field in whole), form
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from credits.models import Account, StaffAct
+from billing.models import WebhookEndpoint
+from credits.admin import show
+from credits.models import Account, ApprovalRequest, BulkAdjustment, Event, Hold, StaffAct, Transaction
+from credits.plan import Actor
 from credits.services.accounts import Particulars, change_account
+from credits.services.staff import Told, record_act
 from credits.texts import safe
 from tests.admin.conftest import Desk, text
-from tests.factories import hold, spend
+from tests.admin.test_bulk import upload
+from tests.factories import hold, make_account, spend
 
 PASSWORD = "correct horse battery"
 
@@ -64,6 +70,16 @@ class TestSigningIn:
             for _ in range(4):
                 sign_in("wrong")
             assert sign_in(PASSWORD).status_code == 302
+
+    @pytest.mark.parametrize("name", ["n" * 256, "n" * 100_000, "\u4e2d" * 300, "sam\x00", "\x00" * 300])
+    def test_fails_as_ever_whatever_is_typed_for_a_name(self, sam: User, name: str) -> None:
+        answer = sign_in("wrong", name)
+
+        assert answer.status_code == 200
+        assert not answer.wsgi_request.user.is_authenticated
+
+    def test_by_a_name_without_end_is_locked_too(self, sam: User) -> None:
+        assert [sign_in("wrong", "n" * 1000).status_code for _ in range(5)] == [200] * 4 + [429]
 
     def test_never_tells_what_was_typed(self, sam: User) -> None:
         sign_in("my secret")
@@ -145,6 +161,41 @@ def test_a_text_turns_nothing_beside_it(dave: Desk, alice: Account) -> None:
     assert "<bdi>\u05d4\u05d7\u05d6\u05e8 5</bdi>" in timeline
     assert "<bdi>refund 00021+ stiderc</bdi>" in timeline
     assert "reference <bdi>trace refund 00021+ stiderc</bdi>" in timeline
+
+
+def test_nor_on_the_page_of_a_row(dave: Desk, alice: Account) -> None:
+    noted: dict[str, Any] = {"metadata": {"note": TURNED}, "description": TURNED, "request_id": TURNED}
+    spend(alice, 1, feature=TURNED, reference_type="trace", reference_id=TURNED, **noted)
+    hold(alice, 1, feature=TURNED, **noted)
+    upload(dave, f"{alice.external_id},5,{TURNED}\n{TURNED},x,{TURNED}\n", note=TURNED, ticket=TURNED)
+    record_act(actor=Actor("staff", "0", TURNED), action="adjust", what=TURNED, told=Told(note=TURNED, ticket=TURNED))
+    asked = ApprovalRequest.objects.create(
+        action="adjust", account=alice, unit="credits", amount=900, why="Above", key="x", asked_by_id="0", note=TURNED,
+        asked_by_name="somebody", asked_at=alice.created_at, lapses_at="2999-01-01T00:00Z", ticket=TURNED,
+        asked={"amount": "900", "reason": "goodwill", "note": "n", "ticket": ""}, preview=[["Balance", "1", "2"]],
+    )  # fmt: skip
+    now = alice.created_at
+    endpoint = WebhookEndpoint.objects.create(
+        id=uuid4(), url="https://example.com/", description=TURNED, owner=TURNED, created_at=now, updated_at=now,
+        next_try_at=now,
+    )  # fmt: skip
+    told = Event.objects.create(
+        type="evt.credits.used", account=alice, payload={"note": TURNED}, recorded_at=alice.created_at, version=1
+    )
+    other = make_account(external_id=TURNED)
+    pages = [
+        *(show.page_of(type(row), row.pk) for row in (asked, endpoint, told, other)),
+        *(show.page_of(of, of.objects.latest("pk").pk) for of in (Transaction, Hold, BulkAdjustment, StaffAct)),
+        *(f"/admin/credits/account/{other.pk}/{page}/" for page in ("adjust", "freeze", "statement")),
+        "/admin/credits/staffact/", "/admin/credits/bulkadjustment/", "/admin/billing/webhookendpoint/",
+    ]  # fmt: skip
+
+    for page in pages:
+        answer = dave.client.get(page)
+        assert answer.status_code == 200, page
+        shown = re.sub(r' (?:title|value|content)="[^"]*"', "", text(answer))
+        for mark in ("\u202e", "\u2069"):
+            assert mark not in shown, (page, shown[max(0, shown.find(mark) - 200) : shown.find(mark) + 40])
 
 
 @pytest.mark.parametrize(

@@ -47,13 +47,34 @@ class TestMasking:
             {"note": "use sk_live_123abc"},
             {"webhook": "whsec_abc"},
             {"api_key": 12345},
+            *(
+                {name: "pa55word"}
+                for name in (
+                    "x-api-key",
+                    "private_key",
+                    "accessKey",
+                    "pwd",
+                    "db_pwd",
+                    "passphrase",
+                    "credential",
+                    "credentials",
+                    "pin",
+                    "card_pin",
+                    "cookie",
+                    "Set-Cookie",
+                    "session",
+                    "iban",
+                    "account_number",
+                )
+            ),
+            {"note": "use ek_live_pa55word"},
         ],
     )
     def test_covers_what_opens_a_door(self, told: dict[str, Any]) -> None:
         shown = str(masked(told))
 
         assert MASK in shown
-        for secret in ("secret_2", "Xt5EWL", "sk_live_123", "whsec_abc", "12345"):
+        for secret in ("secret_2", "Xt5EWL", "sk_live_123", "whsec_abc", "12345", "pa55word"):
             assert secret not in shown
 
     @pytest.mark.parametrize(
@@ -61,6 +82,10 @@ class TestMasking:
         [
             ("sent Bearer eyJhbGciOi.J9.x_y by mistake", f"sent {MASK} by mistake"),
             ("authorization: bearer abc123==", f"authorization: {MASK}"),
+            ("it sent basic dXNlcjpwYTU1", f"it sent {MASK}"),
+            ("Authorization: Basic dXNlcjpwYTU1", f"Authorization: {MASK}"),
+            ("https://user:p@ss@host/x", f"https://{MASK}@host/x"),
+            ("see https://user:pa55@host/x?a=1", f"see https://{MASK}@host/x?a=1"),
             ("the token eyJhbGciOiJI.eyJzdWIi.sig-1_2", f"the token {MASK}"),
             ("my card is 4242424242424242.", f"my card is {MASK}."),
             ("4242 4242 4242 4242, or 3782-822463-10005", f"{MASK}, or {MASK}"),
@@ -83,6 +108,9 @@ class TestMasking:
             "evt_1234567890123456",
             "https://example.com/a#top",
             "a bearer of news",
+            "the basic example of it",
+            "Basic Monthly",
+            "https://example.com/a@b",
         ],
     )
     def test_leaves_a_text_that_opens_nothing(self, told: str) -> None:
@@ -90,6 +118,7 @@ class TestMasking:
 
     def test_leaves_the_rest(self) -> None:
         told = {"id": "pi_1", "amount": 1000, "livemode": False, "client_secret": None, "metadata": {"checkout": "x"}}
+        told |= {"session": "cs_test_a1", "session_id": "cs_1", "payment_intent": "pi_1", "shipping": "x"}
 
         assert masked(told) == told
 
