@@ -22,9 +22,10 @@ from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change, changes, picture
 from credits.admin.refundable import left_to_refund, refundable_spends
 from credits.amounts import say
-from credits.models import Account, AccountStatus, GrantCategory, Transaction
+from credits.models import Account, AccountStatus, GrantCategory, Transaction, TransactionKind
 from credits.models.memo import Reason
 from credits.plan import LotTerms, Memo, Sheet
+from credits.plan.state import ZERO
 from credits.services import accounts, corrections, history, movements
 from credits.services.caps import Weight
 from credits.services.locks import lock_account, read_account
@@ -213,6 +214,8 @@ class Refund(Verb):
     path, title, permission = "refund", "Refund a spend", "refund_transaction"
     does = "Gives a spend back, whole or in part, to the lots it was drawn from."
     form_class = RefundForm
+    # What of it goes to lots that have expired, and so lapses at once; known once it was foreseen.
+    lapses: Decimal = ZERO
 
     def form(self, data: Any = None) -> forms.Form:
         asked = (data or self.request.GET).get("movement", "")
@@ -223,6 +226,18 @@ class Refund(Verb):
         spend = UUID(data["movement"])
         plan.refund(sheet, history.load_posted({sheet.id: sheet}, [spend])[spend], data["amount"], self.memo(data))
         plan.expire_lots(sheet)
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        """Tell too what lapses at once: it leaves the balance as it is."""
+        planned = len(state.movements)
+        found = super().foresee(state, data)
+        refund, *others = state.movements[planned:]
+        self.lapses = -sum((each.amount for each in others if each.kind == TransactionKind.EXPIRY), ZERO)
+        if not self.lapses:
+            return found
+        lapses, of = show.amount(self.lapses, self.unit), show.amount(refund.amount, self.unit)
+        how_much = f"all {of}" if self.lapses == refund.amount else f"{lapses} of {of}"
+        return [*found, Change("Lapses at once: the lot has expired", show.EMPTY, how_much)]
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the status, and of what is left to refund of the spend."""
@@ -243,7 +258,11 @@ class Refund(Verb):
         )
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
-        return f"Refunded {show.amount(done.amount, self.unit)} {self.unit}."
+        refunded = f"Refunded {show.amount(done.amount, self.unit)} {self.unit}"
+        if not self.lapses:
+            return f"{refunded}."
+        lapsed = f"{show.amount(self.lapses, self.unit)} lapsed at once: their lot had expired"
+        return f"{refunded}, of which {lapsed}. Grant them anew if they shall stay."
 
     def read(self, field: Any, data: dict[str, Any]) -> str:
         if field.name == "amount" and data["amount"] is None:
