@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
 from credits.admin.forms import DayField
+from credits.admin.legs import between
 from credits.admin.lots import in_words, reference, with_orders
 from credits.admin.lots import name as lot_name
 from credits.models import Account, Grant, Price, Transaction, TransactionKind
@@ -127,9 +128,11 @@ def lots_of(rows: list[Transaction], account: Account, *, most: int) -> tuple[li
     return found[:most], {lot.pk: lot for lot in found}
 
 
-def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
-    """Return a movement as a sentence."""
+def told(row: Transaction, lots: dict[UUID, Grant], unit: str, other: Account | None = None) -> SafeString:
+    """Return a movement as a sentence. ``other`` is the account at the other end of a transfer."""
     kind, said = FOR[TransactionKind(row.kind)], _what(row)
+    if other is not None:
+        kind = format_html("{} {}", kind, between(row, other))
     what: SafeString | str = format_html("{} {}", kind, said) if said else kind
     if row.price is not None:
         what = format_html("{} at {}", what, show.link(Price, row.price.pk, f"price v{row.price.version}"))
