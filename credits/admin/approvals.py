@@ -67,11 +67,14 @@ class State(DropdownFilter):  # type: ignore[misc]
 class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every request for approval, newest first."""
 
-    list_display = ("what", "figure", "owner", "asked_by_name", "asked_on", "state", "decided_by_name")
+    list_display = ("what", "figure", "owner", "asked_by", "asked_on", "state", "decided_by")
     list_display_links = ("what",)
     list_filter = (State, OfAccount)
     list_select_related = ("account", "bulk")
     ordering = ("-id",)
+
+    asked_by = show.text_of("asked_by_name", "Asked by")
+    decided_by = show.text_of("decided_by_name", "Decided by")
 
     @admin.display(description="What")
     def what(self, row: ApprovalRequest) -> str:
