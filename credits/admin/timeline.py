@@ -33,6 +33,8 @@ from credits.services.history import draws_of
 ROWS = 25
 # So many movements a filter looks at before it asks whether to go on.
 LOOKED_AT = 20_000
+# So long an id stands on a line by itself.
+SHORT = 16
 FOR = {
     TransactionKind.TOPUP: "bought",
     TransactionKind.PLAN: "by",
@@ -58,9 +60,17 @@ class FilterForm(forms.Form):
     )
     feature = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
     reference = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
-    since = DayField(required=False)
-    until = DayField(required=False)
+    since = DayField(label="From", required=False)
+    until = DayField(label="To", required=False)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**62, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that end before they begin: nothing would fit, whatever there is."""
+        data = super().clean() or {}
+        since, until = data.get("since"), data.get("until")
+        if since and until and until < since:
+            raise forms.ValidationError("From is later than To.")
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +164,11 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str, other: Account | 
 
 def _why(row: Transaction) -> list[tuple[str, SafeString | str]]:
     """Return what was said of why: pairs of a label and a text, without the empty ones."""
+    ticket = str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""
     said: list[tuple[str, SafeString | str]] = [
         ("Reason", dict(Reason.choices).get(row.reason, row.reason)),
-        ("Ticket", str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""),
+        # A short one is not torn at its hyphen.
+        ("Ticket", format_html('<span class="f-nowrap">{}</span>', ticket) if 0 < len(ticket) <= SHORT else ticket),
         (
             "As" if in_words(row.reference_type, row.reference_id) else "Reference",
             reference(row.reference_type, row.reference_id),
@@ -185,7 +197,7 @@ def _lot(lot: Grant, part: Any, unit: str, count: int) -> tuple[SafeString, str]
 
 
 def _short(request: str) -> str:
-    return request if len(request) <= 16 else f"{request[:8]}…"
+    return request if len(request) <= SHORT else f"{request[:8]}…"
 
 
 def _who(row: Transaction) -> SafeString:

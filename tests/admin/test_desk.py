@@ -93,6 +93,12 @@ class TestTheTimeline:
         last = page(dave, alice, f"?{further.older}").context["page"]
         assert [row.kind for row in last.rows] == ["topup"]
 
+    def test_days_that_end_before_they_begin_are_no_filter(self, dave: Desk, alice: Account) -> None:
+        answer = page(dave, alice, "?since=2026-02-02&until=2026-02-01")
+
+        assert "From is later than To." in text(answer)
+        assert len(answer.context["page"].rows) == 1
+
     def test_escapes_what_callers_wrote(self, dave: Desk, alice: Account) -> None:
         spend(alice, 1, description=SCRIPT, feature=SCRIPT, reference_type="x", reference_id=SCRIPT, request_id="r")
 
