@@ -62,7 +62,7 @@ def test_what_is_not_there_and_what_cannot_be_filled_in(dave: Desk, alice: Accou
 def test_columns_are_titled_in_words(model: type[Model], titles: str) -> None:
     page = admin.site.get_model_admin(model)
 
-    assert ", ".join(label_for_field(name, model, page) for name in page.list_display) == titles
+    assert ", ".join(str(label_for_field(name, model, page)) for name in page.list_display) == titles
 
 
 def test_one_thing_is_one() -> None:
