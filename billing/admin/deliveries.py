@@ -55,10 +55,11 @@ class WebhookDeliveryAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ordering = ("-id",)
     actions_detail = ("replay", "give_up")
     fields = (
-        "type", "message_id", "to", "state", "age", "attempts", "answer", "error", "excerpt", "milliseconds",
+        "type", "message_id", "to", "state", "age", "attempts", "answer", "error", "said", "took",
         "every_try", "happened", "made", "last_try", "tried_until_then", "done", "what_is_sent",
     )  # fmt: skip
 
+    said = show.text_of("excerpt", "What it answered")
     happened = show.moment_of("occurred_at", "Happened")
     made = show.moment_of("created_at", "Made")
     last_try = show.moment_of("last_try_at", "Last try")
@@ -84,6 +85,10 @@ class WebhookDeliveryAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Status")
     def state(self, row: WebhookDelivery) -> SafeString:
         return show.badge(row.get_status_display(), COLOURS[DeliveryStatus(row.status)])
+
+    @admin.display(description="Took")
+    def took(self, row: WebhookDelivery) -> str:
+        return f"{row.milliseconds:,} ms" if row.milliseconds is not None else show.EMPTY
 
     @admin.display(description="Took, or waits")
     def age(self, row: WebhookDelivery) -> str:

@@ -11,6 +11,7 @@ from billing.models import Difference, EventState, ProviderEvent, StraySubscript
 from billing.models.strays import StrayState
 from billing.queries import retried_events, uncredited_payments
 from credits.admin.desk import Board, Tile, register
+from credits.admin.show import many
 from credits.amounts import say_money
 from credits.services.overview import overview
 
@@ -56,7 +57,7 @@ def ahead(request: HttpRequest) -> Iterator[Tile]:
     for currency, minor, count in overview().figures.get("ahead", []):
         link = f"{reverse('admin:billing_payment_changelist')}?ahead={currency}"
         yield Tile(
-            "Subscriptions paid ahead", say_money(minor, currency), link, f"for days to come, {count:,} payments"
+            "Subscriptions paid ahead", say_money(minor, currency), link, f"for days to come, {many(count, 'payment')}"
         )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -14,6 +13,7 @@ from django.utils.safestring import SafeString
 from credits.admin import account_use, asked, show, timeline
 from credits.admin import lots as naming
 from credits.admin.desk import Tile
+from credits.admin.legs import other_accounts
 from credits.admin.refundable import left_to_refund
 from credits.models import Account, AccountStatus, Allotment, Grant, Hold, HoldStatus, Transaction, TransactionKind
 from credits.plan import Sheet
@@ -36,6 +36,7 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
     page = timeline.page(account, request.GET)
     refundable = left_to_refund(sheet, page.rows) if may_refund else {}
     lots, drawn = timeline.lots_of(page.rows, account, most=MOST_LOTS + 1)
+    others = other_accounts(page.rows)
     holds = _holds(account)
     orders = account_use.orders_of(account)
     return {
@@ -48,7 +49,11 @@ def context(account: Account, request: HttpRequest, *, may_refund: bool) -> dict
         "more_lots": len(lots) > MOST_LOTS,
         "holds": [_hold(hold, account.unit_id) for hold in holds[:MOST_HOLDS]],
         "more_holds": len(holds) > MOST_HOLDS,
-        "movements": [_movement(row, account.unit_id, drawn, refundable=row.pk in refundable) for row in page.rows],
+        "movements": [
+            _movement(row, timeline.told(row, drawn, account.unit_id, others.get(row.pk)), account.unit_id)
+            | {"refundable": row.pk in refundable}
+            for row in page.rows
+        ],
         "page": page,
         **account_use.context(account, sheet, orders),
     }
@@ -144,7 +149,7 @@ def _hold(hold: Hold, unit: str) -> dict[str, Any]:
     }
 
 
-def _movement(row: Transaction, unit: str, lots: dict[UUID, Grant], *, refundable: bool) -> dict[str, Any]:
+def _movement(row: Transaction, told: SafeString, unit: str) -> dict[str, Any]:
     return {
         "pk": row.pk,
         "link": show.link_at(Transaction, row.pk, row.recorded_at),
@@ -152,8 +157,7 @@ def _movement(row: Transaction, unit: str, lots: dict[UUID, Grant], *, refundabl
         "amount": show.figure(row.amount, unit, signed=True),
         "debt": show.amount(row.debt, unit, signed=True) if row.debt else "",
         "balance": show.amount(row.balance_after, unit),
-        "told": timeline.told(row, lots, unit),
-        "refundable": refundable,
+        "told": told,
         # What did not roll over was never promised for longer.
         "lapsed": f"{-row.amount.normalize():f}"
         if row.kind == TransactionKind.EXPIRY and not row.description.startswith(BEYOND)

@@ -20,7 +20,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from credits.admin import desk, show
 from credits.admin.asked import asked_of, figure_of, waiting_for
 from credits.admin.confirmation import Confirmation, digest
-from credits.admin.deciding import Doing, Foreseen, above_bound, foresee, may_do
+from credits.admin.deciding import DECIDE, Doing, Foreseen, above_bound, foresee, may_do, why_not
 from credits.admin.forms import note
 from credits.admin.lists import Bounded, OfAccount
 from credits.admin.logged import actor_of, request_id
@@ -39,7 +39,6 @@ COLOURS = {
     "lapsed": "default",
     "withdrawn": "default",
 }
-MAY = "credits.decide_approvalrequest"
 
 
 class DecisionForm(forms.Form):
@@ -68,11 +67,14 @@ class State(DropdownFilter):  # type: ignore[misc]
 class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every request for approval, newest first."""
 
-    list_display = ("what", "figure", "owner", "asked_by_name", "asked_on", "state", "decided_by_name")
+    list_display = ("what", "figure", "owner", "asked_by", "asked_on", "state", "decided_by")
     list_display_links = ("what",)
     list_filter = (State, OfAccount)
     list_select_related = ("account", "bulk")
     ordering = ("-id",)
+
+    asked_by = show.text_of("asked_by_name", "Asked by")
+    decided_by = show.text_of("decided_by_name", "Decided by")
 
     @admin.display(description="What")
     def what(self, row: ApprovalRequest) -> str:
@@ -179,7 +181,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         return HttpResponseRedirect(show.page_of(ApprovalRequest, row.pk))
 
     def _posted(self, request: HttpRequest, pk: int) -> tuple[ApprovalRequest, str]:
-        if request.method != "POST" or not request.user.has_perm(MAY):
+        if request.method != "POST" or not request.user.has_perm(DECIDE):
             raise PermissionDenied
         row: ApprovalRequest | None = self.get_object(request, str(pk))
         if row is None:
@@ -194,7 +196,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         waits = row.status == ApprovalStatus.WAITING and row.lapses_at > timezone.now()
         foreseen = foresee(self, request, row) if waits else Foreseen()
         own = row.asked_by_id == str(request.user.pk)
-        decides = waits and not own and request.user.has_perm(MAY)
+        decides = waits and not own and request.user.has_perm(DECIDE)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{row.get_action_display()}: {asked_of(row)}",
@@ -210,6 +212,7 @@ class ApprovalRequestAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             "waits": waits,
             "own": own,
             "may": decides and may_do(request, row),
+            "why_not": why_not(request, row) if decides else "",
             "above": above_bound(request, row, foreseen.weight) if decides else "",
             "others": waiting_for(row.account, but=row.pk) if waits and row.account else (),
             "form": DecisionForm(),

@@ -93,11 +93,12 @@ class UploadForm(ReasonForm):
 class BulkAdjustmentAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     """Every bulk adjustment, newest first."""
 
-    list_display = ("name", "state", "lines", "done", "refused", "actor_name", "made")
+    list_display = ("file", "state", "lines", "done", "refused", "who", "made")
     ordering = ("-id",)
     list_before_template = "admin/credits/bulk/new.html"
 
-    name = show.text_of("file_name", "File name")
+    file = show.text_of("file_name", "File")
+    who = show.text_of("actor_name", "By")
 
     @admin.display(description="Status")
     def state(self, row: BulkAdjustment) -> SafeString:

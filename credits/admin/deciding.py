@@ -13,14 +13,18 @@ from django.http import HttpRequest
 from credits.admin import bulk_approval, desk, show
 from credits.admin.acts import Act
 from credits.admin.confirmation import Confirmation
+from credits.admin.editing import Edit
 from credits.admin.logged import actor_of
 from credits.admin.more_verbs import Transfer
+from credits.admin.policies import roles_that_may
 from credits.admin.previews import Change
-from credits.admin.verbs import Adjust, Edit, Give, Refund
+from credits.admin.verbs import Adjust, Give, Refund
 from credits.models import Account, ApprovalRequest
 from credits.plan import Actor
 from credits.refusals import InvalidField, Refusal
 from credits.services.caps import AboveCap, Weight, check_approval
+
+DECIDE = "credits.decide_approvalrequest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +117,29 @@ def above_bound(request: HttpRequest, row: ApprovalRequest, weight: Weight | Non
 
 def _check_asker(row: ApprovalRequest) -> None:
     """Refuse what whoever asked could not ask for today."""
-    right = "credits.bulk_adjust" if row.bulk_id is not None else desk.approvable(row.action).act.right()
+    right = right_for(row)
     asker = get_user_model().objects.filter(pk=row.asked_by_id, is_active=True, is_staff=True).first()
     if asker is None or not asker.has_perm(right):
         raise InvalidField("asked", "Whoever asked for it may no longer do so.")
 
 
+def right_for(row: ApprovalRequest) -> str:
+    """Return the permission that it takes to do what is asked for."""
+    return "credits.bulk_adjust" if row.bulk_id is not None else desk.approvable(row.action).act.right()
+
+
 def may_do(request: HttpRequest, row: ApprovalRequest) -> bool:
     """Whether whoever approves could do it themselves."""
-    if row.bulk_id is not None:
-        return request.user.has_perm("credits.bulk_adjust")
-    return desk.approvable(row.action).act.allowed(request)
+    return request.user.has_perm(right_for(row))
+
+
+def why_not(request: HttpRequest, row: ApprovalRequest) -> str:
+    """Return who decides on it instead of whoever may decide, but not on this; nothing where they may."""
+    if may_do(request, row):
+        return ""
+    do, decide = roles_that_may(right_for(row)), roles_that_may(DECIDE)
+    who = " or ".join(role for role in decide if role in do) or "a superuser"
+    return f"You have no right to do this yourself ({row.get_action_display()}), so it is for {who} to decide."
 
 
 def _asker(row: ApprovalRequest) -> Actor:

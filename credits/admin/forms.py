@@ -181,7 +181,12 @@ class RefundForm(ReasonForm):
 class StatusForm(forms.Form):
     """Why an account is frozen or unfrozen."""
 
-    note = note("Why", most=180, help_text="Shown on the account while it is frozen.", required=True)
+    note = note(
+        "Why",
+        most=180,
+        help_text="Kept in the log of what staff did; shown on the account while it is frozen.",
+        required=True,
+    )
     ticket = forms.CharField(max_length=64, required=False, help_text=TICKET, widget=UnfoldAdminTextInputWidget)
 
 

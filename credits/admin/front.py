@@ -72,10 +72,10 @@ def outstanding(request: HttpRequest) -> Iterator[Tile]:
     for unit, category, amount, count in figures["outstanding"]:
         link = _list("credits.grant", is_open__exact="1", category__exact=category, account__unit__code__exact=unit)
         text = show.amount(Decimal(amount), unit)
-        yield Tile(f"{GrantCategory(category).label} {unit}", text, link, f"in {count:,} open lots")
+        yield Tile(f"{GrantCategory(category).label} {unit}", text, link, f"in {show.many(count, 'open lot')}")
     for currency, minor, count in figures["paid_for"]:
         link = _list("credits.grant", is_open__exact="1", paid_in=currency)
-        note = f"at what was paid, in {count:,} open lots"
+        note = f"at what was paid, in {show.many(count, 'open lot')}"
         yield Tile("Bought and unspent", say_money(minor, currency), link, note)
 
 
@@ -84,15 +84,11 @@ def owed(request: HttpRequest) -> Iterator[Tile]:
     for unit, amount, count in overview().figures.get("overdrawn", ()):
         text = show.amount(Decimal(amount), unit)
         link = _list("credits.account", condition="overdrawn", unit__code__exact=unit)
-        yield Tile(f"Overdrawn in {unit}", text, link, f"within the limits of {_accounts(count)}")
+        yield Tile(f"Overdrawn in {unit}", text, link, f"within the limits of {show.many(count, 'account')}")
     for unit, amount, count in overview().figures["owed"]:
         text = show.amount(Decimal(amount), unit)
         link = _list("credits.account", condition="debt", unit__code__exact=unit)
-        yield Tile(f"Debt in {unit}", text, link, f"of {_accounts(count)}", alarm=True)
-
-
-def _accounts(count: int) -> str:
-    return f"{count:,} account{'' if count == 1 else 's'}"
+        yield Tile(f"Debt in {unit}", text, link, f"of {show.many(count, 'account')}", alarm=True)
 
 
 def moved(request: HttpRequest) -> Iterator[Tile]:
@@ -127,7 +123,7 @@ def clock(request: HttpRequest) -> Iterator[Tile]:
     if audit is None:
         yield Tile("Audit of the books", "Not yet", _list("credits.taskrun", q="audit_books"), "it runs every night")
     else:
-        text = "Failed" if audit.error else f"{audit.done:,} offenders" if audit.done else "Clean"
+        text = "Failed" if audit.error else show.many(audit.done, "offender") if audit.done else "Clean"
         link, bad = show.page_of(TaskRun, audit.pk), bool(audit.error or audit.done)
         yield Tile("Audit of the books", text, link, show.moment_tag(audit.started_at), bad)
     last = TaskRun.objects.order_by("-started_at", "-id").first()

@@ -12,10 +12,11 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from credits import plan
 from credits.admin import desk, show
 from credits.admin.confirmation import digest
+from credits.admin.editing import Edit
 from credits.admin.forms import TICKET, AmountField, ReasonForm, WholeField, note
-from credits.admin.previews import Change
-from credits.admin.verbs import Edit, Freeze, Unfreeze, Verb
-from credits.models import Hold, HoldStatus
+from credits.admin.previews import Change, changes, picture
+from credits.admin.verbs import Freeze, Unfreeze, Verb
+from credits.models import Account, Hold, HoldStatus
 from credits.models.accounts import account_id
 from credits.plan import Reservation, Sheet
 from credits.services import history, holds, transfers
@@ -52,8 +53,15 @@ class Transfer(Verb):
         """Return a digest of the status of both. Whether there is enough to move, the service judges."""
         return digest([state.status, read_account(self.target(data)).status])
 
-    def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
-        plan.transfer(sheet, read_account(self.target(data)), data["amount"], self.memo(data))
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        """Tell the balances of both."""
+        gainer, before = read_account(self.target(data)), picture(state)
+        had, account = gainer.balance, Account.objects.get(pk=gainer.id)
+        plan.transfer(state, gainer, data["amount"], self.memo(data))
+        whose = f"{account.external_id}, {account.name}" if account.name else account.external_id
+        gained = show.amount(gainer.balance - had, self.unit, signed=True)
+        row = f"To {whose}: balance", show.amount(had, self.unit), show.amount(gainer.balance, self.unit), gained
+        return [*changes(before, picture(state), self.unit), Change(*row)]
 
     def weight(self, data: dict[str, Any]) -> Weight | None:
         return Weight("transfer", self.unit, data["amount"])

@@ -10,9 +10,11 @@ from django.http import HttpRequest
 from credits.admin.logged import Logged
 
 
-def roles_that_may(codename: str) -> list[str]:
-    """Return the names of the roles that have a permission."""
-    named = Group.objects.filter(permissions__codename=codename, permissions__content_type__app_label="credits")
+def roles_that_may(right: str) -> list[str]:
+    """Return the names of the roles that have a permission; one that names no app is of this one."""
+    *app, codename = right.split(".")
+    label = app[0] if app else "credits"
+    named = Group.objects.filter(permissions__codename=codename, permissions__content_type__app_label=label)
     return list(named.order_by("name").values_list("name", flat=True))
 
 

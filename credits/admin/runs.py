@@ -82,7 +82,7 @@ class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     ordering = ("-started_at", "-id")
     actions_detail = ("run",)
     fieldsets: Sequence[Page] = (
-        (None, {"fields": ("job", "state", "did", "detail", "error")}),
+        (None, {"fields": ("which", "state", "did", "detail", "error")}),
         ("Time", {"fields": ("started_exactly", "finished_exactly", "took", "kind")}),
     )
 
@@ -127,7 +127,7 @@ class TaskRunAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Job")
     def which(self, row: TaskRun) -> str:
-        return row.job.replace("_", " ").capitalize()
+        return str(row)
 
     @admin.display(description="Started")
     def started(self, row: TaskRun) -> SafeString | str:

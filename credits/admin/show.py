@@ -75,6 +75,11 @@ def quantity(value: Decimal) -> str:
     return grouped(value).replace("-", "−")
 
 
+def many(count: int, thing: str) -> str:
+    """Return so many things: 1 open lot, 1,200 open lots."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def used(usage: Mapping[str, Any], feature: str) -> str:
     """Return what was used, as a charge keeps it: 3 × ml-analysis, or gpt-5: 1,200 in, 300 out."""
     model = usage.get("model", "")

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from credits.admin import show
 from credits.admin.forms import DayField
+from credits.admin.legs import between
 from credits.admin.lots import in_words, reference, with_orders
 from credits.admin.lots import name as lot_name
 from credits.models import Account, Grant, Price, Transaction, TransactionKind
@@ -34,6 +35,8 @@ ROWS = 25
 LOOKED_AT = 20_000
 # The last day that has one behind it.
 LAST = date(9999, 12, 30)
+# So long an id stands on a line by itself.
+SHORT = 16
 FOR = {
     TransactionKind.TOPUP: "bought",
     TransactionKind.PLAN: "by",
@@ -59,9 +62,17 @@ class FilterForm(forms.Form):
     )
     feature = forms.CharField(max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
     reference = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
-    since = DayField(required=False)
-    until = DayField(required=False)
+    since = DayField(label="From", required=False)
+    until = DayField(label="To", required=False)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**62, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that end before they begin: nothing would fit, whatever there is."""
+        data = super().clean() or {}
+        since, until = data.get("since"), data.get("until")
+        if since and until and until < since:
+            raise forms.ValidationError("From is later than To.")
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +140,11 @@ def lots_of(rows: list[Transaction], account: Account, *, most: int) -> tuple[li
     return found[:most], {lot.pk: lot for lot in found}
 
 
-def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
-    """Return a movement as a sentence."""
+def told(row: Transaction, lots: dict[UUID, Grant], unit: str, other: Account | None = None) -> SafeString:
+    """Return a movement as a sentence. ``other`` is the account at the other end of a transfer."""
     kind, said = FOR[TransactionKind(row.kind)], _what(row)
+    if other is not None:
+        kind = format_html("{} {}", kind, between(row, other))
     what: SafeString | str = format_html("{} {}", kind, said) if said else kind
     if row.price is not None:
         what = format_html("{} at {}", what, show.link(Price, row.price.pk, f"price v{row.price.version}"))
@@ -153,9 +166,11 @@ def told(row: Transaction, lots: dict[UUID, Grant], unit: str) -> SafeString:
 
 def _why(row: Transaction) -> list[tuple[str, SafeString | str]]:
     """Return what was said of why: pairs of a label and a text, without the empty ones."""
+    ticket = str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""
     said: list[tuple[str, SafeString | str]] = [
         ("Reason", dict(Reason.choices).get(row.reason, row.reason)),
-        ("Ticket", str(row.metadata.get("ticket", "")) if isinstance(row.metadata, dict) else ""),
+        # A short one is not torn at its hyphen.
+        ("Ticket", format_html('<span class="f-nowrap">{}</span>', ticket) if 0 < len(ticket) <= SHORT else ticket),
         (
             "As" if in_words(row.reference_type, row.reference_id) else "Reference",
             reference(row.reference_type, row.reference_id),
@@ -184,7 +199,7 @@ def _lot(lot: Grant, part: Any, unit: str, count: int) -> tuple[SafeString, str]
 
 
 def _short(request: str) -> str:
-    return request if len(request) <= 16 else f"{request[:8]}…"
+    return request if len(request) <= SHORT else f"{request[:8]}…"
 
 
 def _who(row: Transaction) -> SafeString:

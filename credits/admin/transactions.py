@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 
 from credits.admin import answers, lots, show, verbs
+from credits.admin.legs import between, other_accounts
 from credits.admin.lists import Bounded, Days, OfAccount, OwnDays, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.admin.refundable import left_to_refund
@@ -63,7 +64,19 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     fieldsets: Sequence[Page] = (
         (
             None,
-            {"fields": ("owner", "number", "kind_badge", "exact_time", "figure", "before", "balance", "debt_change")},
+            {
+                "fields": (
+                    "owner",
+                    "number",
+                    "kind_badge",
+                    "exact_time",
+                    "figure",
+                    "transferred",
+                    "before",
+                    "balance",
+                    "debt_change",
+                )
+            },
         ),
         (
             "Why",
@@ -140,6 +153,10 @@ class TransactionAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
     def figure(self, row: Transaction) -> SafeString:
         figure = show.figure(row.amount, row.account.unit_id, signed=True)
         return format_html('{} <span class="f-unit">{}</span>', figure, row.account.unit_id)
+
+    @admin.display(description="Transferred")
+    def transferred(self, row: Transaction) -> SafeString | str:
+        return between(row, other_accounts([row]).get(row.pk)) or show.EMPTY
 
     @admin.display(description="Balance before")
     def before(self, row: Transaction) -> SafeString:

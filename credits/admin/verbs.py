@@ -7,24 +7,22 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
 from credits import plan, units
 from credits.admin import show
 from credits.admin.acts import Act
 from credits.admin.confirmation import digest
-from credits.admin.forms import AdjustForm, EditForm, GrantForm, RefundForm, StatusForm
+from credits.admin.forms import AdjustForm, GrantForm, RefundForm, StatusForm
 from credits.admin.logged import actor_of, request_id
 from credits.admin.previews import Change, changes, picture
 from credits.admin.refundable import left_to_refund, refundable_spends
-from credits.amounts import say
-from credits.models import Account, AccountStatus, GrantCategory, Transaction
+from credits.models import Account, AccountStatus, GrantCategory, Transaction, TransactionKind
 from credits.models.memo import Reason
 from credits.plan import LotTerms, Memo, Sheet
+from credits.plan.state import ZERO
 from credits.refusals import InvalidField
 from credits.services import accounts, corrections, history, movements
 from credits.services.caps import Weight
@@ -33,7 +31,6 @@ from credits.services.once import Once
 from credits.services.staff import Told, record_act
 
 OPEN = {AccountStatus.ACTIVE, AccountStatus.FROZEN}
-EDITED = ("name", "email", "overdraft_limit", "low_balance_threshold", "time_zone")
 
 
 class Verb(Act):
@@ -220,6 +217,8 @@ class Refund(Verb):
     path, title, permission = "refund", "Refund a spend", "refund_transaction"
     does = "Gives a spend back, whole or in part, to the lots it was drawn from."
     form_class = RefundForm
+    # What of it goes to lots that have expired, and so lapses at once; known once it was foreseen.
+    lapses: Decimal = ZERO
 
     def form(self, data: Any = None) -> forms.Form:
         asked = (data or self.request.GET).get("movement", "")
@@ -230,6 +229,18 @@ class Refund(Verb):
         spend = UUID(data["movement"])
         plan.refund(sheet, history.load_posted({sheet.id: sheet}, [spend])[spend], data["amount"], self.memo(data))
         plan.expire_lots(sheet)
+
+    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
+        """Tell too what lapses at once: it leaves the balance as it is."""
+        planned = len(state.movements)
+        found = super().foresee(state, data)
+        refund, *others = state.movements[planned:]
+        self.lapses = -sum((each.amount for each in others if each.kind == TransactionKind.EXPIRY), ZERO)
+        if not self.lapses:
+            return found
+        lapses, of = show.amount(self.lapses, self.unit), show.amount(refund.amount, self.unit)
+        how_much = f"all {of}" if self.lapses == refund.amount else f"{lapses} of {of}"
+        return [*found, Change("Lapses at once: the lot has expired", show.EMPTY, how_much)]
 
     def figures(self, state: Any, data: dict[str, Any]) -> str:
         """Return a digest of the status, and of what is left to refund of the spend."""
@@ -250,7 +261,11 @@ class Refund(Verb):
         )
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
-        return f"Refunded {show.amount(done.amount, self.unit)} {self.unit}."
+        refunded = f"Refunded {show.amount(done.amount, self.unit)} {self.unit}"
+        if not self.lapses:
+            return f"{refunded}."
+        lapsed = f"{show.amount(self.lapses, self.unit)} lapsed at once: their lot had expired"
+        return f"{refunded}, of which {lapsed}. Grant them anew if they shall stay."
 
     def read(self, field: Any, data: dict[str, Any]) -> str:
         if field.name == "amount" and data["amount"] is None:
@@ -290,90 +305,5 @@ class Unfreeze(Freeze):
         return "Unfrozen."
 
 
-class Edit(Verb):
-    """What the account is known by is changed at once; its limits after a preview, with why and a ticket."""
-
-    path, title, permission = "edit", "Edit the account", "change_account"
-    does = "What the account is known by, and its limits. Its external id and unit never change."
-    form_class = EditForm
-    previews = False
-
-    def form(self, data: Any = None) -> forms.Form:
-        initial = {name: _plain(getattr(self.account, name)) for name in EDITED}
-        return EditForm(data, initial={**initial, "seen": self.figures(None, {})})
-
-    def go_on(self, form: forms.Form) -> HttpResponse:
-        data = form.cleaned_data
-        if self.changed(data).keys() & set(EditForm.LIMITS):
-            confirms = "confirmation" in self.request.POST
-            return super().go_on(form) if confirms or not self.stale(data) else self.anew()
-        with transaction.atomic():
-            self.hold(None, data)
-            if self.stale(data):
-                return self.anew()
-            if self.changed(data):
-                self.changes = self.told(data)
-                self.record(self.act(None, data), data)
-                messages.success(self.request, show.in_zone(self.said(None, data)))
-        return HttpResponseRedirect(self.home)
-
-    def stale(self, data: dict[str, Any]) -> bool:
-        """Whether the account has changed since its form was shown: what it says would be changed back unseen."""
-        return bool(data["seen"]) and data["seen"] != self.figures(None, {})
-
-    def anew(self) -> HttpResponse:
-        """Show the form as the account is now."""
-        messages.warning(
-            self.request, "Somebody changed the account meanwhile. This is how it is now: nothing was saved."
-        )
-        return self.ask(self.filled())
-
-    def changed(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Return what is to be different. The service takes None for "as it is"."""
-        return {
-            name: data[name] for name in EDITED if data[name] is not None and data[name] != getattr(self.account, name)
-        }
-
-    def hold(self, once: Once | None, data: dict[str, Any]) -> Sheet:
-        sheet = self.fit(lock_account(self.account.pk, once=once, at=None))
-        self.account.refresh_from_db()
-        return sheet
-
-    def figures(self, state: Any, data: dict[str, Any]) -> str:
-        return digest([str(getattr(self.account, name)) for name in EDITED])
-
-    def foresee(self, state: Any, data: dict[str, Any]) -> list[Change]:
-        accounts.check_overdraft(state, self.changed(data).get("overdraft_limit"))
-        return [
-            Change(self.label(name), self.printed(getattr(self.account, name)), self.printed(value))
-            for name, value in self.changed(data).items()
-        ]
-
-    def weight(self, data: dict[str, Any]) -> Weight | None:
-        """Weigh how much further the account may be overdrawn: that much may be spent for nothing."""
-        more = self.changed(data).get("overdraft_limit", self.account.overdraft_limit) - self.account.overdraft_limit
-        return Weight(self.path, self.unit, more) if more > 0 else None
-
-    def printed(self, value: Any) -> str:
-        """Return a value for people."""
-        return f"{show.amount(value, self.unit)} {self.unit}" if isinstance(value, Decimal) else value or show.EMPTY
-
-    def label(self, name: str) -> str:
-        """Return what the form calls a field."""
-        return str(EditForm.base_fields[name].label or name.replace("_", " ").capitalize())
-
-    def act(self, once: Once | None, data: dict[str, Any]) -> Any:
-        particulars = accounts.Particulars(**self.changed(data))
-        return accounts.change_account(once=once, account=self.account.pk, particulars=particulars)
-
-    def said(self, done: Any, data: dict[str, Any]) -> str:
-        return f"Changed {', '.join(change.label.lower() for change in self.changes)}."
-
-
-def _plain(value: Any) -> Any:
-    """Return an amount without the zeros its column adds."""
-    return Decimal(say(value)) if isinstance(value, Decimal) else value
-
-
-VERBS: tuple[type[Verb], ...] = (Adjust, Give, Refund, Freeze, Unfreeze, Edit)
+VERBS: tuple[type[Verb], ...] = (Adjust, Give, Refund, Freeze, Unfreeze)
 BY_PATH: dict[str, type[Verb]] = {verb.path: verb for verb in VERBS}

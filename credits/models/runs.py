@@ -31,4 +31,4 @@ class TaskRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.job} at {self.started_at:%Y-%m-%d %H:%M:%S}"
+        return self.job.replace("_", " ").capitalize()

@@ -12,7 +12,7 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from credits.admin import desk
+from credits.admin import desk, show
 from credits.admin.confirmation import Confirmation, digest
 from credits.admin.forms import TICKET, note
 from credits.admin.previews import Change
@@ -182,7 +182,10 @@ class ChangePlan(PlanVerb):
             keeper.change_later(subscription=row, version=after, cause=cause)
 
     def said(self, done: Any, data: dict[str, Any]) -> str:
-        return f"The plan is changed to {Plan.objects.get(pk=data['plan']).name}."
+        plan, row = Plan.objects.get(pk=data["plan"]), live_row(self.account.pk)
+        if row is not None and _is_to_go_to(row, plan):
+            return f"Changes to {plan.name} on {show.utc(row.current_period_end)}."
+        return f"The plan is changed to {plan.name}."
 
 
 class OfRunningPlan(PlanVerb):
@@ -244,6 +247,12 @@ def _resumable(row: Subscription) -> bool:
 
 def _is_up(row: Subscription, after: PlanVersion) -> bool:
     return after.plan.rank >= row.plan_version.plan.rank
+
+
+def _is_to_go_to(row: Subscription, plan: Plan) -> bool:
+    """Tell whether it changes to a plan with its next period."""
+    after = row.next_version
+    return row.cancel_at_period_end if plan.is_default else after is not None and after.plan_id == plan.pk
 
 
 def _heaviest(step: Step) -> Decimal:

@@ -356,6 +356,14 @@ class TestApproval:
 
         assert (balance(alice), ApprovalRequest.objects.get().status) == (100, "waiting")
 
+    def test_by_who_has_no_such_button_says_whose_it_is(self, sam: Desk, lea: Desk, alice: Account) -> None:
+        sam.confirm(alice, "grant", amount="600", expires_at="", **ASKED)
+        row, fay = ApprovalRequest.objects.get(), staff("fay", "Finance")
+
+        told = "You have no right to do this yourself (Grant), so it is for Support lead to decide."
+        assert told in text(fay.get(page(row)))
+        assert "to do this yourself" not in text(lea.get(page(row)))
+
     def test_takes_the_right_to_decide(self, sam: Desk, alice: Account) -> None:
         other, row = staff("tim", "Support"), ask(sam, alice)
 

@@ -139,6 +139,9 @@ class TestAJob:
         row = TaskRun.objects.create(job="expire_lots", kind="worker", started_at=past, error="It broke")
         button = f"credits/taskrun/{row.pk}/run/"
         assert "Run expire lots now?" in text(lea.get(button))
+        page = text(lea.get(f"credits/taskrun/{row.pk}/change/"))
+        assert "Expire lots" in page
+        assert "expire_lots" not in page
 
         with celery("worker", "--pool", "solo"):
             answer = lea.client.post(f"/admin/{button}", follow=True)

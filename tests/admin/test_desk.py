@@ -15,6 +15,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from credits.admin.previews import Change
 from credits.models import Account, GrantCategory, Hold, TaskRun, Transaction
 from credits.services import overview
 from credits.services.expiry import settle_account
@@ -92,6 +93,12 @@ class TestTheTimeline:
         last = page(dave, alice, f"?{further.older}").context["page"]
         assert [row.kind for row in last.rows] == ["topup"]
 
+    def test_days_that_end_before_they_begin_are_no_filter(self, dave: Desk, alice: Account) -> None:
+        answer = page(dave, alice, "?since=2026-02-02&until=2026-02-01")
+
+        assert "From is later than To." in text(answer)
+        assert len(answer.context["page"].rows) == 1
+
     def test_escapes_what_callers_wrote(self, dave: Desk, alice: Account) -> None:
         spend(alice, 1, description=SCRIPT, feature=SCRIPT, reference_type="x", reference_id=SCRIPT, request_id="r")
 
@@ -123,10 +130,22 @@ class TestItsButtons:
         assert 'value="40"' in text(dave.get(f"credits/account/{bob.pk}/grant/?amount=40"))
 
     def test_transfer(self, dave: Desk, alice: Account, bob: Account) -> None:
+        preview = dave.press(alice, "transfer", to="bob", amount="30", **WHY)
         dave.confirm(alice, "transfer", to="bob", amount="30", **WHY)
 
         bob.refresh_from_db()
         assert bob.balance == 30
+        *_, gained = preview.context["changes"]
+        assert gained == Change("To bob: balance", "0", "30", "+30")
+
+    def test_a_transfer_says_where_it_went_and_came_from(self, dave: Desk, alice: Account, bob: Account) -> None:
+        dave.confirm(alice, "transfer", to="bob", amount="30", **WHY)
+
+        for account, way, other in ((alice, "to", bob), (bob, "from", alice)):
+            row = Transaction.objects.filter(account=account).latest("sequence")
+            link = f'<a class="f-link" href="/admin/credits/account/{other.pk}/change/">'
+            assert f"transferred {way} {link}" in text(page(dave, account))
+            assert f"{way} {link}" in text(dave.get(f"credits/transaction/{row.pk}/change/"))
 
     @pytest.mark.parametrize("to", ["nobody", "alice@example.com"])
     def test_transfer_to_nowhere_is_refused(self, dave: Desk, alice: Account, to: str) -> None:

@@ -238,7 +238,7 @@ def test_each_number_is_that_of_its_list(full: Account, dave: Desk) -> None:
         if board == "Moved":
             month = opened(dave, links(tile)[1]).context["cl"].queryset
             assert figure(tile.note) == SUMS[noun](month), tile.label
-        if found := re.search(r"([\d,]+) (?:open lots|accounts|payments)", str(tile.note)):
+        if found := re.search(r"([\d,]+) (?:open lot|account|payment)s?", str(tile.note)):
             assert int(found[1].replace(",", "")) == rows.count(), tile.label
 
 

@@ -16,7 +16,7 @@ from credits.models import Account, Grant, IdempotencyRecord, StaffAct, Transact
 from credits.services import accounts
 from tests.admin.conftest import Desk, confirmation, text, verb_path
 from tests.books import Books
-from tests.factories import hold, make_account, memo, spend
+from tests.factories import give, hold, make_account, memo, spend
 from tests.threads import at_once
 
 ADJUST = {"amount": "50", "reason": "goodwill", "note": "Slow answers", "ticket": "SUP-7"}
@@ -91,6 +91,27 @@ class TestAConfirmation:
 
         row = latest(alice)
         assert (row.kind, row.amount, row.parent_id) == ("refund", given, spent.id)
+
+    @pytest.mark.parametrize(
+        ("lasts", "told", "said"),
+        [(40, "all 40", "of which 40 lapsed"), (30, "30 of 40", "of which 30 lapsed"), (0, "", "Refunded 40 credits.")],
+    )
+    def test_a_refund_says_what_lapses_at_once(self, carol: Desk, lasts: int, told: str, said: str) -> None:
+        begun = timezone.now() - timedelta(days=2)
+        ada = make_account(external_id="ada", at=begun)
+        if lasts:
+            give(ada, lasts, at=begun, expires_at=begun + timedelta(days=1))
+        if lasts < 40:
+            give(ada, 40 - lasts, at=begun)
+        fields = {"movement": str(spend(ada, 40, at=begun).id), "reason": "correction", "note": "Failed", "ticket": ""}
+
+        preview = carol.press(ada, "refund", **fields)
+        carol.confirm(ada, "refund", **fields)
+
+        rows = {change.label: change.after for change in preview.context["changes"]}
+        assert rows["Balance"] == str(40 - lasts)
+        assert rows.get("Lapses at once: the lot has expired", "") == told
+        assert said in LogEntry.objects.get(object_id=str(ada.pk)).get_change_message()
 
     def test_freezes_and_unfreezes_with_a_reason(self, carol: Desk, alice: Account) -> None:
         carol.confirm(alice, "freeze", **FREEZE)

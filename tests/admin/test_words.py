@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.utils import label_for_field
+from django.db.models import Model
 from django.utils import timezone
 
 from config.unfold import UNFOLD
-from credits.admin import lots
-from credits.models import Account, Grant, StaffAct
+from credits.admin import lots, show
+from credits.models import Account, ApprovalRequest, BulkAdjustment, Grant, StaffAct
 from credits.services.allotments import Order, start_allotment
 from tests.admin.conftest import Desk, text
 from tests.admin.test_approvals import staff
@@ -48,6 +50,23 @@ def test_what_is_not_there_and_what_cannot_be_filled_in(dave: Desk, alice: Accou
     assert "In words, for people." not in page
     assert admin.site.empty_value_display == "–"
     assert ">-<" not in page
+
+
+@pytest.mark.parametrize(
+    ("model", "titles"),
+    [
+        (ApprovalRequest, "What, Amount, Of, Asked by, Asked, Status, Decided by"),
+        (BulkAdjustment, "File, Status, Lines, Done, Refused, By, Made"),
+    ],
+)
+def test_columns_are_titled_in_words(model: type[Model], titles: str) -> None:
+    page = admin.site.get_model_admin(model)
+
+    assert ", ".join(str(label_for_field(name, model, page)) for name in page.list_display) == titles
+
+
+def test_one_thing_is_one() -> None:
+    assert [show.many(count, "open lot") for count in (0, 1, 1200)] == ["0 open lots", "1 open lot", "1,200 open lots"]
 
 
 def test_a_lot_has_one_name(dave: Desk, alice: Account) -> None:

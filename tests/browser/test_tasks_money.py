@@ -68,7 +68,7 @@ def test_credits_missing_after_a_payment(hire: Hire, till: Till, fake_stripe: Fa
     carol = hire("Support")
 
     carol.find("ada.eriksen@example.com")
-    carol.sees("Nothing has been paid yet.")
+    carol.sees("Nothing was paid through Stripe yet.")
     carol.menu("More", "Re-sync from Stripe")
     carol.sees("Pages to pay on", "1")
     carol.shot("02-credits-missing-preview")

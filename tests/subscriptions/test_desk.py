@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from credits.admin import show
 from credits.models import Account, StaffAct
 from credits.services.locks import read_account
 from subscriptions.models import Subscription
@@ -60,6 +61,16 @@ def test_the_log_says_what_it_brought(lea: Desk, ada: Account) -> None:
     assert (act.before["Plan"], act.after["Plan"]) == ("The default plan", "PREMIUM v1")
     assert act.after["Credits at once"] == "+10,000 credits"
     assert read_account(ada.pk).balance == 10_000
+
+
+@pytest.mark.parametrize(("plan", "name"), [("PRO", "Pro"), ("FREE", "Free")])
+def test_a_change_that_waits_for_the_period_says_when_it_comes(lea: Desk, ada: Account, plan: str, name: str) -> None:
+    lea.confirm(ada, "change-plan", plan="PREMIUM", **WHY)
+    lea.confirm(ada, "change-plan", plan=plan, **WHY)
+
+    ends = show.utc(Subscription.objects.get(account=ada).current_period_end)
+    said = list(StaffAct.objects.filter(action="change-plan").order_by("id").values_list("what", flat=True))
+    assert said == ["The plan is changed to Premium.", f"Changes to {name} on {ends}."]
 
 
 def test_a_preview_tells_what_lapses_of_earlier_months(lea: Desk, ada: Account) -> None:
