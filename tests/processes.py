@@ -98,6 +98,21 @@ def until(true: Callable[[], bool], otherwise: str) -> None:
     raise AssertionError(otherwise)
 
 
+def until_alone() -> None:
+    """Wait until no other session of this database is in a transaction, as that of a process killed just now."""
+    others = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend')"
+    )
+
+    def alone() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(others)
+            return not cursor.fetchone()[0]
+
+    until(alone, "Somebody else is in a transaction.")
+
+
 def until_somebody_waits() -> None:
     """Wait until a session of this database waits for a lock: other tests run on the same server."""
     waits = (

@@ -20,13 +20,14 @@ from unfold.dataclasses import UnfoldAction
 
 from credits.admin import account_page, desk, quota_verbs, show, statements, verbs
 from credits.admin.buttons import button
+from credits.admin.editing import Edit
 from credits.admin.lists import MOST_COUNTED, Bounded, as_uuid
 from credits.admin.policies import ReadOnly
 from credits.admin.words import words_of
 from credits.models import Account, AccountStatus, Hold, HoldStatus
 from credits.models.accounts import WORDS
 
-BY_PATH = verbs.BY_PATH | quota_verbs.BY_PATH
+BY_PATH = verbs.BY_PATH | quota_verbs.BY_PATH | {Edit.path: Edit}
 
 
 class Condition(DropdownFilter):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from credits.plan import Actor
 from credits.services import bulk
 from tests.admin.conftest import Desk, text
 from tests.factories import hold, make_account, spend
-from tests.processes import ROOT, environment
+from tests.processes import ROOT, environment, until_alone
 
 GOOD = "external_id,amount,note\nalice@example.com,50,Sorry\nbob,12\n"
 
@@ -241,7 +241,10 @@ bulk.apply_running_bulks()
 def die_in_the_third_slice(lines: int) -> int:
     """Apply in slices of so many lines, killed when the third is posted and not committed. Returns how it ended."""
     command = [sys.executable, "-c", DYING, str(lines)]
-    return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
+    status = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
+    # Its slice stays locked until the server knows that it died.
+    until_alone()
+    return status
 
 
 def test_a_worker_killed_in_the_middle_is_taken_up(committed: None, monkeypatch: Any) -> None:

@@ -247,8 +247,7 @@ class TestTheBox:
         made = api.post("/api/v1/accounts/alice@example.com/debits", {"amount": 1}, once="once-77").json()
 
         assert find(dave, "once-77").url == f"/admin/credits/transaction/{made['id']}/change/"
-        for term in (api.row.prefix, api.key):
-            assert find(dave, term).url == f"/admin/credits/apikey/{api.row.pk}/change/"
+        assert find(dave, api.row.prefix).url == f"/admin/credits/apikey/{api.row.pk}/change/"
 
     def test_lists_several(self, dave: Desk, alice: Account, bob: Account) -> None:
         for account in (alice, bob):

@@ -85,4 +85,4 @@ def test_a_list_of_other_days_than_were_meant_is_not_shown(dave: Desk, alice: Ac
 
 
 def test_the_timeline_says_that_a_day_is_none(dave: Desk, alice: Account) -> None:
-    assert "Since: Enter a valid date" in text(dave.get(f"credits/account/{alice.pk}/change/?since=11/10/2026"))
+    assert "From: Enter a valid date" in text(dave.get(f"credits/account/{alice.pk}/change/?since=11/10/2026"))
