@@ -158,6 +158,8 @@ class GrantForm(ReasonForm):
         required=False,
         help_text="What is not spent by then lapses. Empty is never.",
     )
+    # The movement by which it expired, where it is granted anew.
+    expiry = forms.UUIDField(required=False, widget=forms.HiddenInput)
     field_order = ("amount", "expires_at", "reason", "note", "ticket")
 
 

@@ -13,6 +13,8 @@ from credits.plan import Lot
 from credits.plan.allotments import REFERENCE
 
 ROLLS = "From month to month, up to the plan's cap: what is beyond it lapses as the next month begins."
+# The kind of reference of what staff grants for an expiry, by whose movement it is called.
+ANEW = "granted-anew"
 ORDER = Value("^allotment:([0-9]{1,18}):", output_field=TextField())
 
 
@@ -57,6 +59,8 @@ def in_words(kind: str, of: str = "", *, ordered: str = "") -> str | None:
         return f"Change of plan: credits{what}" if ":change-" in of else f"Monthly credits{what}"
     if kind == "subscription" and of.endswith(":trial"):
         return "Trial of a plan"
+    if kind == ANEW:
+        return "Granted anew: it had expired"
     return None
 
 

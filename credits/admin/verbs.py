@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
@@ -16,7 +17,9 @@ from credits.admin import show
 from credits.admin.acts import Act
 from credits.admin.confirmation import digest
 from credits.admin.forms import AdjustForm, GrantForm, RefundForm, StatusForm
+from credits.admin.lists import as_uuid
 from credits.admin.logged import actor_of, request_id
+from credits.admin.lots import ANEW
 from credits.admin.previews import Change, changes, picture
 from credits.admin.refundable import left_to_refund, refundable_spends
 from credits.models import Account, AccountStatus, GrantCategory, Transaction, TransactionKind
@@ -191,19 +194,47 @@ class Give(Verb):
     form_class = GrantForm
 
     def form(self, data: Any = None) -> forms.Form:
-        return GrantForm(data, initial={"amount": self.request.GET.get("amount", "")})
+        return GrantForm(data, initial={name: self.request.GET.get(name, "") for name in ("amount", "expiry")})
+
+    def hindrance(self, form: forms.Form) -> str:
+        return self.granted_anew(as_uuid(str(form.initial["expiry"])))
+
+    def granted_anew(self, expiry: UUID | None) -> str:
+        """Return, in a sentence, how what expired was granted anew before; nothing where it was not."""
+        rows = Transaction.objects.filter(account=self.account.pk, reference_type=ANEW, reference_id=str(expiry))
+        row = rows.first() if expiry else None
+        if row is None:
+            return ""
+        given = f"{show.amount(row.amount, self.unit, signed=True)} {self.unit}"
+        return f"It was granted anew before: {given}, {show.utc(row.recorded_at)}."
+
+    def check(self, data: dict[str, Any]) -> None:
+        """Refuse to grant anew what did not expire here, or a second time."""
+        if (expiry := data["expiry"]) is None:
+            return
+        if not Transaction.objects.filter(pk=expiry, account=self.account.pk, kind=TransactionKind.EXPIRY).exists():
+            raise InvalidField("reference", "Nothing expired here by that movement.")
+        if before := self.granted_anew(expiry):
+            raise InvalidField("reference", before)
+
+    def memo(self, data: dict[str, Any]) -> Memo:
+        """Return who does it and why, and what for: an expiry is answered once."""
+        memo = super().memo(data)
+        return replace(memo, reference_type=ANEW, reference_id=str(data["expiry"])) if data["expiry"] else memo
 
     def terms(self, data: dict[str, Any]) -> LotTerms:
         """Return the terms of the lot."""
         return LotTerms(category=GrantCategory.PROMOTIONAL, expires_at=data["expires_at"])
 
     def plan(self, sheet: Sheet, data: dict[str, Any]) -> None:
+        self.check(data)
         plan.add(sheet, data["amount"], self.memo(data), self.terms(data))
 
     def weight(self, data: dict[str, Any]) -> Weight | None:
         return Weight("grant", self.unit, data["amount"])
 
     def act(self, once: Once, data: dict[str, Any]) -> Any:
+        self.check(data)
         return movements.add_credits(
             once=once, account=self.account.pk, amount=data["amount"], memo=self.memo(data), terms=self.terms(data)
         )
