@@ -105,12 +105,7 @@ def until_alone() -> None:
         " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend')"
     )
 
-    def alone() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(others)
-            return not cursor.fetchone()[0]
-
-    until(alone, "Somebody else is in a transaction.")
+    until(lambda: not _holds(others), "Somebody else is in a transaction.")
 
 
 def until_somebody_waits() -> None:
@@ -119,10 +114,10 @@ def until_somebody_waits() -> None:
         "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)"
         " WHERE NOT granted AND datname = current_database())"
     )
+    until(lambda: _holds(waits), "Nobody waits.")
 
-    def somebody_waits() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(waits)
-            return bool(cursor.fetchone()[0])
 
-    until(somebody_waits, "Nobody waits.")
+def _holds(question: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return bool(cursor.fetchone()[0])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -15,6 +14,7 @@ from billing.models import Pack, PlanPrice
 from billing.services import catalogue
 from billing.services.catalogue import Cost, cost_of
 from credits.admin import show
+from credits.admin.asking import ask
 from credits.admin.buttons import button
 from credits.admin.logged import actor_of, request_id
 from credits.admin.lookups import Offered
@@ -62,10 +62,10 @@ class PackAdmin(ReadOnly, Offered, ModelAdmin):  # type: ignore[misc]
     def publish(self, request: HttpRequest) -> HttpResponse:
         """Ask, then give what is sold its prices at the provider's."""
         home = reverse("admin:billing_pack_changelist")
-        if request.method == "GET":
-            return self._ask(request, home)
         if request.method != "POST":
-            return HttpResponseNotAllowed(["GET", "POST"])
+            waits = catalogue.unpublished()
+            explained = f"{PUBLISH} {'; '.join(waits)}." if waits else "Everything that is sold has its price."
+            return ask(self, request, title="Publish what is sold", explained=explained, back=home)
         try:
             added, found = catalogue.publish_catalogue(), catalogue.compare_catalogue()
         except Refusal as refusal:
@@ -86,12 +86,6 @@ class PackAdmin(ReadOnly, Offered, ModelAdmin):  # type: ignore[misc]
     @button("Retire or sell again", path=SellPack.path, icon="sell", permission="change_terms")
     def retire_pack(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return SellPack(self, request, object_id).answer()
-
-    def _ask(self, request: HttpRequest, back: str) -> HttpResponse:
-        waits = catalogue.unpublished()
-        explained = f"{PUBLISH} {'; '.join(waits)}." if waits else "Everything that is sold has its price."
-        common = {**self.admin_site.each_context(request), "title": "Publish what is sold", "opts": self.opts}
-        return TemplateResponse(request, "admin/credits/ask.html", {**common, "explained": explained, "back": back})
 
 
 @admin.register(PlanPrice)

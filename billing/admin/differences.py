@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -15,6 +14,7 @@ from billing.models import Difference
 from billing.services import reconciliation
 from billing.tasks import reconcile_now
 from credits.admin import show
+from credits.admin.asking import ask
 from credits.admin.buttons import button
 from credits.admin.lists import Bounded
 from credits.admin.logged import actor_of, request_id
@@ -93,7 +93,7 @@ class DifferenceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         """Ask, then let a worker compare with the payment provider."""
         home = reverse("admin:billing_difference_changelist")
         if request.method != "POST":
-            return self._ask(request, "Compare now", COMPARE, home)
+            return ask(self, request, title="Compare now", explained=COMPARE, back=home)
         if reconcile_now():
             messages.success(request, "A worker compares now. What differs appears here in a minute.")
         else:
@@ -109,7 +109,7 @@ class DifferenceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
             return answer
         home = show.page_of(Difference, row.pk)
         if request.method != "POST":
-            return self._ask(request, "Repair the difference", REPAIR, home)
+            return ask(self, request, title="Repair the difference", explained=REPAIR, back=home)
         if row.resolved_at is not None:
             messages.info(request, "Both agree again already.")
             return HttpResponseRedirect(home)
@@ -132,12 +132,6 @@ class DifferenceAdmin(ReadOnly, Bounded, ModelAdmin):  # type: ignore[misc]
         else:
             messages.error(request, row.failure)
         return HttpResponseRedirect(home)
-
-    def _ask(self, request: HttpRequest, title: str, explained: str, back: str) -> HttpResponse:
-        if request.method != "GET":
-            return HttpResponseNotAllowed(["GET", "POST"])
-        common = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
-        return TemplateResponse(request, "admin/credits/ask.html", {**common, "explained": explained, "back": back})
 
 
 def waiting(request: HttpRequest) -> str:

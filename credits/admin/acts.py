@@ -9,6 +9,7 @@ it once: the confirmation's key is kept with what it did.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, ClassVar, TypedDict
 from uuid import UUID
@@ -308,6 +309,21 @@ class Act:
         """Call the one service."""
         raise NotImplementedError
 
+    def do(self, once: Once, data: dict[str, Any], *, seen: str, check: Callable[..., None]) -> Any:
+        """Do it and log it, where what was ``seen`` still holds when it is locked; or return None.
+
+        Call it in a transaction. ``check`` refuses whoever presses what weighs too much for them.
+        """
+        if self.figures(self.hold(once, data), data) != seen:
+            return None
+        # Weighed anew: until it was locked, it may have been changed there and back, or have come to more.
+        if weight := self.weight(data):
+            check(user=self.request.user, weight=weight)
+        self.changes = self.told(data)
+        done = self.act(once, data)
+        self.record(done, data)
+        return done
+
     def finish(self, done: Any) -> Any:
         """Do what has to wait until what was done is committed, and return what it is by then."""
         return done
@@ -331,12 +347,4 @@ def _confirmed(_once: Once | None, /, *, act: Act, given: Confirmation, data: di
     once, weight = given.once(), act.weight(data)
     if weight:
         lock_day(user=act.request.user, weight=weight)
-    if act.figures(act.hold(once, data), data) != given.seen:
-        return None
-    # Weighed anew: until it was locked, it may have been changed there and back.
-    if weight := act.weight(data):
-        check_cap(user=act.request.user, weight=weight)
-    act.changes = act.told(data)
-    done = act.act(once, data)
-    act.record(done, data)
-    return done
+    return act.do(once, data, seen=given.seen, check=check_cap)

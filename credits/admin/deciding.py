@@ -76,15 +76,9 @@ class Doing:
         act, data = _act(self.page, self.request, row)
         # Whoever approves it, it is the same request: it is done once for that.
         once = replace(self.given.once(), owner="approval", key=str(row.pk))
-        if act.figures(act.hold(once, data), data) != self.given.seen:
-            return None
-        # It may have come to more since it was asked for.
-        if weight := act.weight(data):
-            check_approval(user=self.request.user, weight=weight)
-        act.changes = act.told(data)
-        done = act.act(once, data)
-        act.record(done, data)
-        self.done = done, act, data
+        done = act.do(once, data, seen=self.given.seen, check=check_approval)
+        if done is not None:
+            self.done = done, act, data
         return done
 
     def finish(self, row: ApprovalRequest) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from credits.models import Account
@@ -41,6 +41,12 @@ class Desk:
         return self.press(account, verb, **fields, confirmation=confirmation(preview))
 
 
+def staff(name: str, role: str) -> Desk:
+    desk = Desk(name)
+    desk.user.groups.set(Group.objects.filter(name=role))
+    return desk
+
+
 def verb_path(account: Account, verb: str) -> str:
     return f"credits/account/{account.pk}/{verb}/"
 
@@ -71,3 +77,13 @@ def carol(database: None) -> Desk:
 def eve(database: None) -> Desk:
     """Staff without rights."""
     return Desk("eve")
+
+
+@pytest.fixture
+def sam(database: None) -> Desk:
+    return staff("sam", "Support")
+
+
+@pytest.fixture
+def lea(database: None) -> Desk:
+    return staff("lea", "Support lead")

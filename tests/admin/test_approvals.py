@@ -14,28 +14,12 @@ from django.utils import timezone
 from credits.models import Account, ApprovalRequest, ApprovalStatus, StaffAct, StaffCap
 from credits.plan import Actor
 from credits.services import accounts, approvals, caps
-from tests.admin.conftest import Desk, confirmation, text, verb_path
+from tests.admin.conftest import Desk, confirmation, staff, text, verb_path
 from tests.books import Books
 from tests.factories import give, spend
 from tests.threads import at_once
 
 ASKED = {"reason": "goodwill", "note": "He waited long", "ticket": "SUP-7"}
-
-
-def staff(name: str, role: str) -> Desk:
-    desk = Desk(name)
-    desk.user.groups.set(Group.objects.filter(name=role))
-    return desk
-
-
-@pytest.fixture
-def sam(database: None) -> Desk:
-    return staff("sam", "Support")
-
-
-@pytest.fixture
-def lea(database: None) -> Desk:
-    return staff("lea", "Support lead")
 
 
 def ask(desk: Desk, account: Account, amount: str = "600") -> ApprovalRequest:

@@ -14,8 +14,8 @@ from credits.models import Account, ApprovalRequest, BulkAdjustment, StaffAct, T
 from credits.plan import Actor
 from credits.services import approvals, bulk
 from credits.services.bulk import Asked, Why, check_bulk
-from tests.admin.conftest import Desk, text
-from tests.admin.test_approvals import balance, decide, page, staff
+from tests.admin.conftest import Desk, staff, text
+from tests.admin.test_approvals import balance, decide, page
 from tests.factories import spend
 from tests.threads import at_once
 

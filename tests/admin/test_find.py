@@ -15,8 +15,8 @@ from credits.models import Account, ApprovalRequest, StaffAct, Transaction
 from credits.plan import Actor
 from credits.services.bulk import Asked, Why, check_bulk
 from credits.services.keys import create_api_key
-from tests.admin.conftest import Desk, text
-from tests.admin.test_approvals import ask, staff
+from tests.admin.conftest import Desk, staff, text
+from tests.admin.test_approvals import ask
 from tests.factories import give, hold, make_account, spend
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

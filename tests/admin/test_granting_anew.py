@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from credits.models import Account, Transaction
 from credits.services.expiry import settle_account
-from tests.admin.conftest import Desk, text
-from tests.admin.test_approvals import ASKED, balance, staff
+from tests.admin.conftest import Desk, staff, text
+from tests.admin.test_approvals import ASKED, balance
 from tests.factories import give, make_account
 from tests.threads import at_once
 

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from credits import moments
 from credits.models import Account, ApprovalRequest, StaffAct, Transaction
-from tests.admin.conftest import Desk, text
-from tests.admin.test_approvals import decide, page, staff
+from tests.admin.conftest import Desk, staff, text
+from tests.admin.test_approvals import decide, page
 from tests.factories import hold, spend
 
 ASKED = {"reason": "goodwill", "note": "n", "ticket": "SUP-1"}

@@ -10,19 +10,9 @@ from credits.models import Account, AccountStatus, ApprovalRequest, BulkAdjustme
 from credits.services import bulk
 from credits.services.accounts import close_account, freeze_account
 from tests.admin.conftest import Desk, confirmation, text
-from tests.admin.test_approvals import ASKED, balance, decide, page, staff
+from tests.admin.test_approvals import ASKED, balance, decide, page
 from tests.admin.test_bulk_approvals import checked, confirm
 from tests.factories import make_account, memo
-
-
-@pytest.fixture
-def sam(database: None) -> Desk:
-    return staff("sam", "Support")
-
-
-@pytest.fixture
-def lea(database: None) -> Desk:
-    return staff("lea", "Support lead")
 
 
 def raise_caps() -> None:

@@ -9,19 +9,9 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from credits.models import Account, ApprovalRequest, StaffAct
-from tests.admin.conftest import Desk, text
-from tests.admin.test_approvals import ask, balance, decide, page, staff
+from tests.admin.conftest import Desk, staff, text
+from tests.admin.test_approvals import ask, balance, decide, page
 from tests.threads import at_once
-
-
-@pytest.fixture
-def sam(database: None) -> Desk:
-    return staff("sam", "Support")
-
-
-@pytest.fixture
-def lea(database: None) -> Desk:
-    return staff("lea", "Support lead")
 
 
 def withdraw(desk: Desk, row: ApprovalRequest) -> str:

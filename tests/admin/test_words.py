@@ -17,8 +17,7 @@ from config.unfold import UNFOLD
 from credits.admin import lots, show
 from credits.models import Account, ApprovalRequest, BulkAdjustment, Grant, StaffAct
 from credits.services.allotments import Order, start_allotment
-from tests.admin.conftest import Desk, text
-from tests.admin.test_approvals import staff
+from tests.admin.conftest import Desk, staff, text
 from tests.factories import give, spend
 
 ITEMS = [(item["title"], str(item["link"])) for group in UNFOLD["SIDEBAR"]["navigation"] for item in group["items"]]

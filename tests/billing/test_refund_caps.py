@@ -18,8 +18,8 @@ from billing.services import catalogue, refunds
 from credits.models import Account, ApprovalRequest, ApprovalStatus, StaffAct, StaffCap
 from credits.plan import Actor
 from credits.services import approvals, caps
-from tests.admin.conftest import Desk, confirmation, text
-from tests.admin.test_approvals import decide, page, staff
+from tests.admin.conftest import Desk, confirmation, staff, text
+from tests.admin.test_approvals import decide, page
 from tests.billing.test_refunds import at_the_provider
 from tests.billing.till import WHO, Till, standing
 from tests.fakes.stripe import Fault

@@ -11,8 +11,8 @@ from credits.models import Account, ApprovalRequest, StaffAct, StaffCap
 from credits.services.locks import read_account
 from subscriptions.models import Subscription, SubscriptionChange
 from subscriptions.services import subscriptions
-from tests.admin.conftest import Desk, confirmation
-from tests.admin.test_approvals import decide, page, staff
+from tests.admin.conftest import Desk, confirmation, staff
+from tests.admin.test_approvals import decide, page
 from tests.subscriptions.factories import WHO
 from tests.subscriptions.test_desk import WHY, told
 
